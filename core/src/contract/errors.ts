@@ -39,6 +39,7 @@ export const errorTable = {
   GATEWAY_UPSTREAM_HEAD_TIMEOUT: { status: 504, source: 'upstream', title: 'Gateway timeout' },
   GATEWAY_UPSTREAM_IDLE_TIMEOUT: { status: 504, source: 'upstream', title: 'Gateway timeout' },
   GATEWAY_TIMEOUT: { status: 504, source: 'upstream', title: 'Gateway timeout' },
+  GATEWAY_LISTEN_FAILED: { status: 500, source: 'config', title: 'Internal server error' },
   GATEWAY_SLOT_UNSET: { status: 500, source: 'gateway', title: 'Internal server error' },
   GATEWAY_PLUGIN_FAILED: { status: 500, source: 'gateway', title: 'Internal server error' },
   GATEWAY_INTERNAL: { status: 500, source: 'gateway', title: 'Internal server error' },
@@ -73,7 +74,9 @@ export class GatewayError extends Error {
 
   constructor(code: GatewayErrorCode | (Uppercase<string> & {}), message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    const row: Row = Object.hasOwn(errorTable, code) ? errorTable[code as GatewayErrorCode] : errorTable.GATEWAY_INTERNAL
+    const row: Row = Object.hasOwn(errorTable, code)
+      ? errorTable[code as GatewayErrorCode]
+      : errorTable.GATEWAY_INTERNAL
     this.code = code
     this.status = options.status ?? row.status
     this.source = options.source ?? row.source

@@ -1,0 +1,228 @@
+import type { Reply } from '../contract/context.ts'
+import type { RouteHooks } from '../contract/hooks.ts'
+import type { Extension, Points, TargetSpec } from '../contract/host.ts'
+import type { Plugin } from '../contract/plugin.ts'
+import type { AnySlot } from '../contract/slot.ts'
+import type { Duration, Size } from './units.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a list of plugins of every kind; what each carries is inferred again below
+export type AnyPlugin = Plugin<string, any, any, any, any, any>
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'ANY'
+/** Method and path: `'GET /users/:id'`, `'ANY /files/*'`. GET answers HEAD as well. */
+export type Match = `${Method} /${string}`
+
+type PathOf<M extends string> = M extends `${string} ${infer Path}` ? Path : M
+
+/** The parameters of a path pattern: `:name` segments and, under `'*'`, the rest. */
+export type Params<Path extends string> = { readonly [Name in ParamName<Path>]: string }
+export type ParamName<Path extends string> = Path extends `${infer Segment}/${infer Rest}`
+  ? SegmentParam<Segment> | ParamName<Rest>
+  : SegmentParam<Path>
+type SegmentParam<Segment extends string> = Segment extends `:${infer Name}` ? Name : Segment extends '*' ? '*' : never
+
+/** What a header or query parameter must be: its value, a pattern, or true for present and false for absent. */
+export type Predicate = string | RegExp | boolean
+
+export interface Timeouts {
+  /** To a connection to the target, TLS included. Default 5s. */
+  connect?: Duration
+  /** From the request sent to the response's head. Default 30s. */
+  head?: Duration
+  /** Between two pieces of a body. Default 60s. */
+  idle?: Duration
+  /** From the request's head to the response's end, all attempts. Default: none. */
+  total?: Duration
+}
+
+export interface HeaderRules {
+  /** Replaces. */
+  set?: Readonly<Record<string, string>>
+  /** Adds a line. */
+  append?: Readonly<Record<string, string>>
+  remove?: readonly string[]
+}
+
+export interface Redirect {
+  /** An absolute URL or a path; `:name` and `*` take the parameters of the match, the query is kept. */
+  to: string
+  /** Default 308, which keeps method and body. */
+  status?: 301 | 302 | 303 | 307 | 308
+}
+
+/** Limits of a listener. Every one is on; 0 turns one off where its line does not say otherwise. */
+export interface Limits {
+  /** Bytes of a request's head. Default 16kb; cannot be turned off. */
+  headSize?: Size
+  /** Header fields of a request. Default 100; cannot be turned off. */
+  headFields?: number
+  /** Time for a request's whole head. Default 10s. */
+  headTimeout?: Duration
+  /** Bytes of a request's body. Default: no limit, since bodies are streamed. */
+  bodySize?: Size
+  /** Between two pieces of a request's body. Default 30s. */
+  bodyIdleTimeout?: Duration
+  /** For a client that takes nothing of its response. Default 60s. */
+  writeIdleTimeout?: Duration
+  /** Between two requests on a connection. Default 60s. */
+  keepAliveTimeout?: Duration
+  /** Default 10,000. */
+  requestsPerConnection?: number
+  /** Open connections of this listener. Default 20,000. */
+  connections?: number
+  /** Open connections of one client address. Default 1,000. */
+  connectionsPerClient?: number
+}
+
+export interface Listener {
+  port: number
+  /** Address to bind. Default: all, IPv6 and IPv4. */
+  host?: string
+  /**
+   * Whose X-Forwarded-* fields are believed: `'none'` (the default) or the proxies in front of this listener as CIDRs.
+   * From anyone else they are replaced.
+   */
+  trust?: 'none' | readonly string[]
+  limits?: Limits
+  /** What two readers could take for two paths. */
+  paths?: {
+    /** `%2F`. Default refuse. */
+    encodedSlashes?: 'refuse' | 'keep'
+    /** `.` and `..`, plain or encoded. Default refuse. */
+    dotSegments?: 'refuse' | 'resolve'
+    /** `//`. Default merge. */
+    emptySegments?: 'refuse' | 'keep' | 'merge'
+  }
+}
+
+/** Connections to each target of a service. */
+export interface PoolLimits {
+  /** Open connections to one target. Default 512. */
+  connections?: number
+  /** Requests that may wait for one. Default 1,024. */
+  queue?: number
+  /** Default 55s. */
+  idleTimeout?: Duration
+  /** A connection older than this is not used again, so that DNS changes are seen. Default 10m. */
+  maxAge?: Duration
+}
+
+export interface LogOptions {
+  level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** One line a request. Default: on. */
+  access?: boolean
+}
+
+/** What is not inferred: the gateway-wide settings. */
+export interface GatewaySettings {
+  /** Default: port 8080 on all addresses. */
+  listen?: Listener | readonly Listener[]
+  /** For routes that say nothing. */
+  timeouts?: Timeouts
+  /** Status of a timeout. Default 504. */
+  timeoutStatus?: 504 | 408
+  /** How long requests may go on after a reload or a signal to stop. Default 30s. */
+  drainTimeout?: Duration
+  log?: LogOptions
+}
+
+type ExtensionsOf<P> = P extends Plugin<string, infer _R, infer _S, infer _W, infer _N, infer E> ? E : never
+type Choices<P, Point extends keyof Points> =
+  ExtensionsOf<P> extends infer E
+    ? E extends Extension<Point, infer Name, infer In>
+      ? (Record<never, never> extends In ? Name : never) | ({ readonly use: Name } & In)
+      : never
+    : never
+
+type KeyedOptions<P, K extends 'route' | 'service'> = {
+  readonly [X in P as X extends { readonly name: infer N extends string; readonly '~types'?: infer T }
+    ? [NonNullable<T>[K & keyof NonNullable<T>]] extends [never]
+      ? never
+      : N
+    : never]?: X extends { readonly '~types'?: infer T } ? NonNullable<T>[K & keyof NonNullable<T>] : never
+}
+
+interface ServiceBase<P> {
+  /** Origins, such as `'http://127.0.0.1:3001'`, or with a weight. Needed unless `discover` is there. */
+  targets?: readonly (string | TargetSpec)[]
+  /** Who finds the targets. */
+  discover?: Choices<P, 'discovery'>
+  /** Default: 'roundRobin'. */
+  balance?: 'roundRobin' | Choices<P, 'balancer'>
+  /** Who speaks to the targets. Default: the kernel's HTTP client. */
+  connector?: Choices<P, 'connector'>
+  /** Send the client's Host on. Default: the target's. */
+  preserveHost?: boolean
+  pool?: PoolLimits
+  /** TLS to https targets. Certificates are always verified. */
+  tls?: {
+    /** PEM. */ ca?: string
+    cert?: string
+    key?: string
+    serverName?: string
+    minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  }
+}
+export type Service<P> = ServiceBase<P> & KeyedOptions<P, 'service'>
+
+interface RouteBase {
+  /** Exact or `*.example.com`; any when absent. */
+  host?: string | readonly string[]
+  /** Header fields the request must have. */
+  headers?: Readonly<Record<string, Predicate>>
+  /** Query parameters the request must have. */
+  query?: Readonly<Record<string, Predicate>>
+  /** Total time, or each. */
+  timeout?: Duration | Timeouts
+  requestHeaders?: HeaderRules
+  responseHeaders?: HeaderRules
+}
+
+/** A route either goes to a service, or redirects, or answers itself. */
+type Action<ServiceName> =
+  | {
+      service: ServiceName
+      /** Path that goes upstream; may use the parameters of `match`. */
+      rewrite?: string
+      /** Taken off the front of the path, in whole segments. */
+      stripPrefix?: `/${string}`
+      redirect?: never
+      reply?: never
+    }
+  | { redirect: string | Redirect; service?: never; reply?: never }
+  | { reply: Reply; service?: never; redirect?: never }
+
+type Hooks<M extends string> = RouteHooks<never, Params<PathOf<M>>>
+
+/** `match` as it is, or what it has to look like. */
+type CheckMatch<M extends string> = M extends Match ? M : Match
+
+/** `rewrite` as it is, or what is wrong with it. */
+type CheckRewrite<W, M extends string> = W extends string
+  ? string extends W
+    ? W
+    : [Exclude<ParamName<W>, ParamName<PathOf<M>>>] extends [never]
+      ? W
+      : `rewrite names "${Exclude<ParamName<W>, ParamName<PathOf<M>>>}", which the match does not have`
+  : W
+
+export type Routes<P, ServiceName, R extends Record<string, string>, W extends Record<string, unknown>> = {
+  readonly [K in keyof R]: { match: CheckMatch<R[K]> } & RouteBase &
+    Action<ServiceName> &
+    Hooks<R[K]> &
+    KeyedOptions<P, 'route'>
+} & { readonly [K in keyof W]: { rewrite?: CheckRewrite<W[K], K extends keyof R ? R[K] : never> } }
+
+type NamesOf<P, Which extends 'writes' | 'needs'> = P extends { readonly '~types'?: infer T }
+  ? NonNullable<T>[Which & keyof NonNullable<T>] extends infer S
+    ? S extends AnySlot
+      ? S['name']
+      : never
+    : never
+  : never
+/** The list itself, with a sentence in place of a plugin that needs a slot nobody writes. */
+export type CheckPlugins<P extends readonly AnyPlugin[]> = {
+  readonly [I in keyof P]: [Exclude<NamesOf<P[I], 'needs'>, NamesOf<P[number], 'writes'>>] extends [never]
+    ? P[I]
+    : `"${P[I]['name']}" needs slot "${Exclude<NamesOf<P[I], 'needs'>, NamesOf<P[number], 'writes'>>}": add the plugin that writes it`
+}

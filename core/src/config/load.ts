@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs'
+import { extname, resolve } from 'node:path'
+import { bundleConfig, type ContentHash, type Graph } from './load-bundle.ts'
+import { type CompiledBundle, compileBundle, evaluateBundle, importMeta } from './load-evaluate.ts'
+import { pinKernel } from './load-kernel.ts'
+import { type SourcePlace, thrownAt, thrownProblem } from './load-problem.ts'
+import { realPath } from './load-resolve.ts'
+import type { Problem } from './problem.ts'
+
+export type { ContentHash } from './load-bundle.ts'
+export type { SourcePlace } from './load-problem.ts'
+
+export interface LoadOptions {
+  /** For the whole load in milliseconds; default 10,000. A loop that never yields cannot be stopped. */
+  timeoutMs?: number
+  /**
+   * Modules of the running kernel by import specifier (`@gateway/core`). A config and its local files always get these
+   * objects; a specifier of the kernel that is not among them is resolved from the running installation.
+   */
+  kernel?: Readonly<Record<string, object>>
+}
+
+interface Watched {
+  /** Absolute paths of every local file in the graph, the config first, and of files that were looked for and missing. */
+  files: string[]
+  /** The content each of `files` had when it was read; undefined for a missing one. The watcher's starting point. */
+  hashes: ReadonlyMap<string, ContentHash | undefined>
+}
+
+export interface LoadedConfig extends Watched {
+  ok: true
+  /** The default export. */
+  config: unknown
+  warnings: Problem[]
+  /** Where in the config's own files an error was thrown, also one thrown later by a function of the config. */
+  sourceOf(error: unknown): SourcePlace | undefined
+  /** Lets go of the code's source map, unless something of the config itself still lives. */
+  dispose(): void
+}
+
+export interface FailedLoad extends Watched {
+  ok: false
+  /** At least one of severity `error`. */
+  problems: Problem[]
+}
+
+export type LoadResult = LoadedConfig | FailedLoad
+
+const configNames = [
+  'gateway.config.ts',
+  'gateway.config.mts',
+  'gateway.config.js',
+  'gateway.config.mjs',
+  'gateway.yaml',
+  'gateway.yml',
+]
+
+/** The config file of a folder, as an absolute path: TypeScript first, then JavaScript, then YAML. */
+export function findConfigFile(folder: string): string | undefined {
+  return configNames.map(name => resolve(folder, name)).find(file => existsSync(file))
+}
+
+let loads = 0
+
+/**
+ * Loads a config and its graph of local files afresh. Never rejects and leaves nothing of a failed load behind: what is
+ * wrong comes back as problems with file, line and column. Packages are loaded once per process.
+ */
+export async function loadConfigFile(file: string, options: LoadOptions = {}): Promise<LoadResult> {
+  const entry = resolve(file)
+  const graph: Graph = { sources: new Set(), watch: new Map([[entry, undefined]]) }
+  const refused = refuse(entry)
+  if (refused !== undefined) return { ok: false, problems: [refused], ...watched(graph) }
+
+  const timeoutMs = options.timeoutMs ?? 10_000
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(), timeoutMs)
+  loads += 1
+  pinKernel()
+  const name = `${realPath(entry)}.load-${loads}.cjs`
+  try {
+    const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {} })
+    const bundle = await unlessAborted(bundling, timeout.signal)
+    if (bundle.code === undefined) return { ok: false, problems: bundle.problems, ...watched(graph) }
+    const compiled = compileBundle(bundle.code, name)
+    const host = { external: (key: string) => bundle.externals.get(key), meta: importMeta }
+    const { namespace, warnings } = await evaluateBundle(compiled, host, graph.sources, timeout.signal)
+    if (!('default' in namespace)) {
+      return { ok: false, problems: [noDefaultExport(entry, Object.keys(namespace))], ...watched(graph) }
+    }
+    return loaded(namespace.default, [...bundle.problems, ...warnings], compiled, graph)
+  } catch (error) {
+    const problem = timeout.signal.aborted
+      ? timedOut(entry, timeoutMs)
+      : thrownProblem(error, thrownAt(error, name, graph.sources), entry)
+    return { ok: false, problems: [problem], ...watched(graph) }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function loaded(config: unknown, warnings: Problem[], compiled: CompiledBundle, graph: Graph): LoadedConfig {
+  // The source map lives as long as the compiled code does.
+  let held: CompiledBundle | undefined = compiled
+  const sourceOf = (error: unknown) => held && thrownAt(error, held.name, graph.sources)
+  const dispose = () => {
+    held = undefined
+  }
+  return { ok: true, config, warnings, sourceOf, dispose, ...watched(graph) }
+}
+
+function watched({ watch }: Graph): Watched {
+  return { files: [...watch.keys()], hashes: watch }
+}
+
+function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true })
+  return Promise.race([promise, aborted.promise])
+}
+
+/** What can be refused by the file's name alone. */
+function refuse(file: string): Problem | undefined {
+  const problem = (code: string, message: string, hint: string): Problem => {
+    return { severity: 'error', code, message, hint, file }
+  }
+  if (!existsSync(file)) {
+    return problem(
+      'CONFIG_NOT_FOUND',
+      'There is no such file',
+      `Without a name the gateway looks for ${configNames[0]}.`,
+    )
+  }
+  const extension = extname(file)
+  if (extension === '.yaml' || extension === '.yml') {
+    return problem('CONFIG_YAML_UNSUPPORTED', 'YAML configs are not supported yet', 'Write it as gateway.config.ts.')
+  }
+  if (!/^\.[mc]?[jt]s$/.test(extension)) {
+    const message = `A config cannot be a "${extension}" file`
+    return problem('CONFIG_FORMAT_UNKNOWN', message, 'Configs end in .ts, .mts, .cts, .js, .mjs or .cjs.')
+  }
+  return undefined
+}
+
+function noDefaultExport(file: string, names: readonly string[]): Problem {
+  const message =
+    names.length === 0 ? 'The config exports nothing' : `The config exports ${names.join(', ')}, but no default`
+  const hint = 'Write `export default defineConfig({ … })`.'
+  return { severity: 'error', code: 'CONFIG_NO_DEFAULT_EXPORT', message, hint, file }
+}
+
+function timedOut(file: string, timeoutMs: number): Problem {
+  const message = `The config was not evaluated within ${timeoutMs} ms`
+  const hint = 'A top-level await may never settle, here or in a module that it imports.'
+  return { severity: 'error', code: 'CONFIG_TIMEOUT', message, hint, file }
+}

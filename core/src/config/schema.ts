@@ -1,0 +1,232 @@
+import { isIP } from 'node:net'
+import * as z from 'zod'
+import { type Duration, parseDuration, parseSize, type Size } from './units.ts'
+
+/** A duration as a config writes it; the output is milliseconds. For plugins' options, too. */
+export function duration(): z.ZodPipe<z.ZodCustom<Duration, Duration>, z.ZodTransform<number, Duration>> {
+  return z
+    .custom<Duration>(value => parseDuration(value) !== undefined, {
+      error: issue => `must be a duration, such as 250 (milliseconds), '10s' or '1m', not ${show(issue.input)}`,
+    })
+    .transform(value => parseDuration(value) ?? 0)
+}
+
+/** A size as a config writes it; the output is bytes. */
+export function size(): z.ZodPipe<z.ZodCustom<Size, Size>, z.ZodTransform<number, Size>> {
+  return z
+    .custom<Size>(value => parseSize(value) !== undefined, {
+      error: issue => `must be a size, such as 1024 (bytes), '16kb' or '10mb', not ${show(issue.input)}`,
+    })
+    .transform(value => parseSize(value) ?? 0)
+}
+
+/** A value as a message shows it: short, and of a secret at most its type. */
+export function show(value: unknown): string {
+  if (typeof value === 'string')
+    return value.length > 60 ? `a string of ${value.length} characters` : JSON.stringify(value)
+  if (value === null || typeof value !== 'object') return typeof value === 'function' ? 'a function' : String(value)
+  return Array.isArray(value) ? 'an array' : 'an object'
+}
+
+const count = z.int().min(0)
+const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly the characters a field value may not have
+const headerValue = /^[^\0-\x08\x0a-\x1f\x7f\u0100-\uffff]*$/
+// The wire layer and the gateway write these themselves.
+const ownHeaders = /^(connection|content-length|transfer-encoding|upgrade|keep-alive|te|trailer|proxy-connection)$/i
+
+const fieldName = z.string().regex(headerName, { error: issue => `${show(issue.input)} is not a header name` })
+const settableName = fieldName.refine(name => !ownHeaders.test(name), {
+  error: issue => `"${issue.input}" is set by the gateway itself`,
+})
+const fieldValue = z
+  .string()
+  .regex(headerValue, { error: 'holds a character that a header value may not have (CR, LF, NUL or beyond Latin-1)' })
+
+export const headerRules = z.strictObject({
+  set: z.record(settableName, fieldValue).optional(),
+  append: z.record(settableName, fieldValue).optional(),
+  remove: z.array(fieldName).optional(),
+})
+
+const predicate = z.union([z.string(), z.boolean(), z.instanceof(RegExp)], {
+  error: issue => `must be a string, a RegExp, true (present) or false (absent), not ${show(issue.input)}`,
+})
+
+export const timeouts = z.strictObject({
+  connect: duration().optional(),
+  head: duration().optional(),
+  idle: duration().optional(),
+  total: duration().optional(),
+})
+
+const status = (low: number, high: number) => z.int().min(low).max(high)
+const header = z.union([fieldValue, z.array(fieldValue)], { error: 'must be a string or an array of strings' })
+const reply = z.strictObject({
+  status: status(200, 599),
+  headers: z.record(settableName, header).optional(),
+  body: z.union([z.string(), z.instanceof(Uint8Array)], { error: 'must be a string or a Uint8Array' }).optional(),
+})
+
+const absolutePath = z.string().startsWith('/', { error: issue => `must start with "/", unlike ${show(issue.input)}` })
+
+/** Fields of a route that are the kernel's; `match` and the action are looked at more closely in normalise.ts. */
+export const routeShape = {
+  match: z.string({
+    error: issue =>
+      issue.input === undefined
+        ? "is missing: write method and path, such as 'GET /users/:id'"
+        : `must be method and path, such as 'GET /users/:id', not ${show(issue.input)}`,
+  }),
+  host: z.union([z.string(), z.array(z.string())], { error: 'must be a host name or an array of them' }).optional(),
+  headers: z.record(fieldName, predicate).optional(),
+  query: z.record(z.string(), predicate).optional(),
+  service: z.string().optional(),
+  redirect: z
+    .union([z.string(), z.strictObject({ to: z.string(), status: z.literal([301, 302, 303, 307, 308]).optional() })])
+    .optional(),
+  reply: reply.optional(),
+  rewrite: absolutePath.optional(),
+  stripPrefix: absolutePath.optional(),
+  timeout: z
+    .union([duration(), timeouts], {
+      error: issue => `must be a duration or { connect, head, idle, total }, not ${show(issue.input)}`,
+    })
+    .optional(),
+  requestHeaders: headerRules.optional(),
+  responseHeaders: headerRules.optional(),
+}
+
+const hook = z
+  .custom<(...args: never) => unknown>(value => typeof value === 'function', { error: 'must be a function' })
+  .optional()
+export const hookShape = {
+  onRequest: hook,
+  onRequestBody: hook,
+  onAttempt: hook,
+  onAttemptEnd: hook,
+  onResponse: hook,
+  onResponseBody: hook,
+  onTunnel: hook,
+  onError: hook,
+  onFinish: hook,
+}
+
+const choice = z.union([z.string(), z.looseObject({ use: z.string() })], {
+  error: issue => `must be a name, or { use: name, …options }, not ${show(issue.input)}`,
+})
+
+/** An origin: scheme, host and port, and nothing else. */
+export const origin = z
+  .string({ error: issue => `must be an origin such as 'http://127.0.0.1:3001', not ${show(issue.input)}` })
+  .superRefine((text, context) => {
+    const problem = originProblem(text)
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+  })
+
+function originProblem(text: string): string | undefined {
+  if (text.startsWith('unix:/')) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:\/\//i.test(text)) {
+    return `must be an origin such as 'http://127.0.0.1:3001', not ${show(text)}`
+  }
+  if (url.username !== '' || url.password !== '') return 'must not hold a user or a password'
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || text.endsWith('?') || text.endsWith('#')) {
+    return `is an origin and has no path: take ${show(url.origin)} and rewrite the path on the route`
+  }
+  return undefined
+}
+
+export const serviceShape = {
+  targets: z
+    .array(
+      z.union([origin, z.strictObject({ url: origin, weight: z.number().positive().optional() })], {
+        error: issue =>
+          `must be an origin such as 'http://127.0.0.1:3001' or { url, weight }, not ${show(issue.input)}`,
+      }),
+    )
+    .optional(),
+  discover: choice.optional(),
+  balance: choice.optional(),
+  connector: choice.optional(),
+  preserveHost: z.boolean().optional(),
+  pool: z
+    .strictObject({
+      connections: z.int().min(1).optional(),
+      queue: count.optional(),
+      idleTimeout: duration().optional(),
+      maxAge: duration().optional(),
+    })
+    .optional(),
+  tls: z
+    .strictObject({
+      ca: z.string().optional(),
+      cert: z.string().optional(),
+      key: z.string().optional(),
+      serverName: z.string().optional(),
+      minVersion: z.literal(['TLSv1.2', 'TLSv1.3']).optional(),
+    })
+    .optional(),
+}
+
+const cidr = z
+  .string()
+  .refine(isCidr, { error: issue => `must be an address or a CIDR such as '10.0.0.0/8', not ${show(issue.input)}` })
+function isCidr(text: string): boolean {
+  const [address = '', prefix, rest] = text.split('/')
+  const family = isIP(address)
+  return (
+    family !== 0 &&
+    rest === undefined &&
+    (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)))
+  )
+}
+
+const trust = z.union([z.literal('none').transform((): string[] => []), z.array(cidr)], {
+  error: issue => `must be 'none' or an array of CIDRs, not ${show(issue.input)}`,
+})
+
+const limits = z.strictObject({
+  headSize: size()
+    .refine(bytes => bytes >= 256 && bytes <= 1024 ** 2, { error: 'must lie between 256 bytes and 1mb' })
+    .default(16 * 1024),
+  headFields: z.int().min(1).max(10_000).default(100),
+  headTimeout: duration().prefault('10s'),
+  bodySize: size().default(0),
+  bodyIdleTimeout: duration().prefault('30s'),
+  writeIdleTimeout: duration().prefault('60s'),
+  keepAliveTimeout: duration().prefault('60s'),
+  requestsPerConnection: count.default(10_000),
+  connections: count.default(20_000),
+  connectionsPerClient: count.default(1_000),
+})
+
+const paths = z.strictObject({
+  encodedSlashes: z.literal(['refuse', 'keep']).default('refuse'),
+  dotSegments: z.literal(['refuse', 'resolve']).default('refuse'),
+  emptySegments: z.literal(['refuse', 'keep', 'merge']).default('merge'),
+})
+
+export const listener = z.strictObject({
+  port: z
+    .int({ error: issue => `must be a port, 0 to 65535, not ${show(issue.input)}` })
+    .min(0)
+    .max(65_535),
+  host: z.string().min(1).optional(),
+  trust: trust.default([]),
+  limits: limits.prefault({}),
+  paths: paths.prefault({}),
+})
+
+export const settingsShape = {
+  listen: z.unknown(),
+  timeouts: timeouts.optional(),
+  timeoutStatus: z.literal([504, 408]).default(504),
+  drainTimeout: duration().prefault('30s'),
+  log: z
+    .strictObject({
+      level: z.literal(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      access: z.boolean().default(false),
+    })
+    .prefault({}),
+}

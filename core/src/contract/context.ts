@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream'
+import type { AnySlot, Slot, SlotValue } from './slot.ts'
+
+/** Header fields of a message. Names are matched without regard to case; a name or value outside RFC 9110's grammar throws a TypeError. */
+export interface FieldList {
+  /** The value; several lines of one name are joined as RFC 9110 section 5.3 allows (Set-Cookie: the first). */
+  get(name: string): string | undefined
+  getAll(name: string): string[]
+  has(name: string): boolean
+  /** Replaces every line of that name. */
+  set(name: string, value: string): void
+  append(name: string, value: string): void
+  delete(name: string): void
+  [Symbol.iterator](): Iterator<[name: string, value: string]>
+}
+
+/** The client as the listener's trust rule sees it. */
+export interface Client {
+  /** IPv4 or IPv6 address without port, zone or brackets. */
+  readonly address: string
+  /** What the client used, at the outermost trusted hop. */
+  readonly scheme: 'http' | 'https'
+}
+
+/** One request on its way through a route, as plugins and inline hooks see it. */
+export interface Context<Needs extends AnySlot = never, P = Readonly<Record<string, string>>> {
+  /** Request id: the client's X-Request-ID when well-formed, else a new one. */
+  readonly id: string
+  /** Name of the route. */
+  readonly route: string
+  readonly method: string
+  /** Host the client asked for, lower-case, without port. */
+  readonly host: string
+  /** The canonical path: the one that routed, and the only one there is. */
+  readonly path: string
+  /** Without the question mark; empty when there is none. */
+  readonly query: string
+  /** Path parameters, percent-decoded. */
+  readonly params: P
+  readonly headers: FieldList
+  readonly client: Client
+  /** Aborted when the client goes away or the route's total time is over. */
+  readonly signal: AbortSignal
+  /**
+   * The value of a slot. A slot listed in `needs` is always set: the route would not have loaded otherwise, and should
+   * its writer still have left it out, this throws GATEWAY_SLOT_UNSET rather than return undefined.
+   */
+  get<S extends AnySlot>(slot: S): SlotValue<S> | ([S] extends [Needs] ? never : undefined)
+  set<T>(slot: Slot<T>, value: NoInfer<T>): void
+}
+
+/** A body that a plugin answers with. */
+export type ReplyBody = Readable | Uint8Array | string | undefined
+
+/** An answer made by a plugin, a hook or the kernel itself instead of an upstream. */
+export interface Reply {
+  /** 200 to 599. */
+  status: number
+  headers?: Readonly<Record<string, string | readonly string[]>>
+  body?: ReplyBody
+}
+
+/** The head of a response on its way to the client. */
+export interface ResponseHead {
+  status: number
+  readonly headers: FieldList
+  /** False when a plugin or the kernel made the answer. */
+  readonly fromUpstream: boolean
+}
+
+/**
+ * Sees a body pass, synchronously and chunk by chunk. A body that no plugin asked for is passed on untouched, so a route
+ * without filters pays nothing. Returning undefined swallows the chunk.
+ */
+export interface BodyFilter {
+  push(chunk: Uint8Array): Uint8Array | undefined
+  /** What is left once the body has ended. */
+  end?(): Uint8Array | undefined
+}

@@ -1,0 +1,104 @@
+import type { Duplex } from 'node:stream'
+import type { BodyFilter, Context, FieldList, Reply, ResponseHead } from './context.ts'
+import type { GatewayError } from './errors.ts'
+import type { AnySlot } from './slot.ts'
+
+export type Awaitable<T> = T | Promise<T>
+
+/** A place that requests are sent to. */
+export interface Target {
+  /** Origin: scheme, host and port. */
+  readonly url: string
+  readonly weight: number
+  /** Requests sent to it and not yet finished, in this process. */
+  readonly inFlight: number
+}
+
+/** One try to get an answer from a target. */
+export interface Attempt {
+  /** 1 for the first. */
+  readonly number: number
+  readonly target: Target
+  /** Fields that go upstream. A change holds for this attempt alone. */
+  readonly headers: FieldList
+  /** Path and query that go upstream. */
+  path: string
+}
+
+export type Outcome = { readonly status: number; readonly headersMs: number } | { readonly error: GatewayError }
+
+/** A connection that speaks HTTP no more, after an upgrade or CONNECT. */
+export interface Tunnel {
+  readonly protocol: 'websocket' | 'connect'
+  readonly socket: Duplex
+}
+
+/** What became of a request. */
+export interface Summary {
+  /** Status sent; 0 when the client left before any. */
+  readonly status: number
+  /** Attempts made at upstreams. */
+  readonly attempts: number
+  /** Body bytes from the client and to the client. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** From the request's head to the response's last byte, in milliseconds. */
+  readonly durationMs: number
+  readonly target: Target | undefined
+  readonly error: GatewayError | undefined
+}
+
+/**
+ * The moments of a request, in order. Request hooks run in the plugins' order, response hooks in the reverse, each in one
+ * pass. A hook that returns no promise costs no promise. A hook that throws ends its own request with a 500 and is logged
+ * with the plugin's name.
+ */
+export interface RouteHooks<Needs extends AnySlot = never, P = Readonly<Record<string, string>>> {
+  /** May answer: later plugins' onRequest and the upstream are then skipped, and only those who saw the request see the response. */
+  onRequest?(ctx: Context<Needs, P>): Awaitable<Reply | void>
+  /** Asked once a request with a body. Return a filter, or nothing to let it pass. */
+  onRequestBody?(ctx: Context<Needs, P>): BodyFilter | void
+  /** Before each send. */
+  onAttempt?(ctx: Context<Needs, P>, attempt: Attempt): Awaitable<void>
+  /**
+   * Status or error of the attempt is known, nothing of it has reached the client. 'retry' asks for another attempt, which
+   * happens when the request can still be sent again; 'fail' forbids it. The first plugin that says either decides.
+   */
+  onAttemptEnd?(ctx: Context<Needs, P>, attempt: Attempt, outcome: Outcome): 'retry' | 'fail' | void
+  /** May change the head, or replace the answer. Sees the kernel's own answers and other plugins' too. */
+  onResponse?(ctx: Context<Needs, P>, head: ResponseHead): Awaitable<Reply | void>
+  onResponseBody?(ctx: Context<Needs, P>, head: ResponseHead): BodyFilter | void
+  /** An upgrade was accepted. */
+  onTunnel?(ctx: Context<Needs, P>, tunnel: Tunnel): Awaitable<void>
+  /** The request failed before a response was begun. May answer in place of the problem+json. */
+  onError?(ctx: Context<Needs, P>, error: GatewayError): Awaitable<Reply | void>
+  /** Exactly once, last, whatever happened. Must not wait; what it throws is logged. */
+  onFinish?(ctx: Context<Needs, P>, summary: Summary): void
+}
+
+/** A route as a plugin is shown it, once a generation. */
+export interface Route<Options> {
+  readonly name: string
+  /** As written: method and path. */
+  readonly match: string
+  /** Name of its service; undefined on a redirect or a fixed reply. */
+  readonly service: string | undefined
+  /** This plugin's options on this route. */
+  readonly options: Options | undefined
+  /** Reports what is wrong with the route; all problems are shown together and the config is not loaded. */
+  problem(message: string): void
+}
+
+export interface Connection {
+  readonly address: string
+  readonly localPort: number
+  /** TLS server name. */
+  readonly serverName: string | undefined
+}
+
+export interface GatewayHooks<Needs extends AnySlot, RouteOptions> {
+  /** A client connected; nothing has been read yet. */
+  onConnection?(connection: Connection): 'drop' | void
+  /** Asked once a route and generation. A hook that is not returned costs its route nothing. */
+  onRoute?(route: Route<RouteOptions>): RouteHooks<Needs> | void
+}

@@ -1,0 +1,79 @@
+import type { FieldList, ReplyBody, Context } from './context.ts'
+import type { Attempt, Awaitable, Target } from './hooks.ts'
+import type { Schema } from './schema.ts'
+
+export interface Log {
+  debug(message: string, fields?: object): void
+  info(message: string, fields?: object): void
+  warn(message: string, fields?: object): void
+  error(message: string, fields?: object): void
+}
+
+/** State that outlives a reload. Declared once, at the top of a plugin; counted by generation; its name is its identity. */
+export interface Shared<in out T> {
+  /** `plugin.thing`, with what the state depends on: `rateLimit.counters`. */
+  readonly name: string
+  create(): T
+  close?(value: T): Awaitable<void>
+}
+
+/** What a plugin gets from the gateway, for one generation. */
+export interface Host {
+  /** Carries the plugin's name. */
+  readonly log: Log
+  readonly clock: {
+    /** Milliseconds since the epoch. */
+    now(): number
+    /** Runs a task at an interval until the generation is let go. A task still running is not started again. */
+    every(ms: number, task: () => Awaitable<void>): void
+  }
+  /** Aborted when a newer generation has taken over; requests begun before may still run. */
+  readonly draining: AbortSignal
+  /** Runs when the generation is let go, newest first; also when a later set-up fails. */
+  defer(cleanup: () => Awaitable<void>): void
+  /** The shared value; made by the first who asks, closed when the last generation that asked lets go. */
+  share<T>(shared: Shared<T>): T
+}
+
+/** Picks a target for an attempt; undefined when none will do. */
+export interface Balancer {
+  pick(targets: readonly Target[], ctx: Context): Target | undefined
+}
+
+/** Speaks to a target in place of the kernel's HTTP client. */
+export interface Connector {
+  open(
+    ctx: Context,
+    attempt: Attempt,
+    body: ReplyBody,
+  ): Promise<{ readonly status: number; readonly headers: FieldList; readonly body: ReplyBody }>
+}
+
+/** A target as a config or a discovery provider names it. */
+export interface TargetSpec {
+  /** Origin: `http://10.0.0.7:8080`. */
+  readonly url: string
+  /** Share of the traffic against the others; 1 when absent. */
+  readonly weight?: number | undefined
+}
+
+/** Keeps a service's targets up to date. An empty list from a source that failed must not be passed on. */
+export interface Discovery {
+  watch(update: (targets: readonly TargetSpec[]) => void): Awaitable<void>
+}
+
+/** What can be provided by name. */
+export interface Points {
+  balancer: Balancer
+  connector: Connector
+  discovery: Discovery
+}
+
+export interface Extension<Point extends keyof Points = keyof Points, Name extends string = string, In = unknown> {
+  readonly point: Point
+  readonly name: Name
+  readonly options?: Schema | undefined
+  readonly create: (host: Host, options: never) => Awaitable<Points[Point]>
+  /** Type only. */
+  readonly '~in'?: In
+}

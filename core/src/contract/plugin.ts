@@ -1,0 +1,114 @@
+import type { Awaitable, GatewayHooks, RouteHooks } from './hooks.ts'
+import type { Extension, Host, Points } from './host.ts'
+import type { InputOf, OutputOf, Schema } from './schema.ts'
+import type { AnySlot } from './slot.ts'
+
+/** Request order of plugins; responses run the other way round. */
+export const stages = ['guard', 'identify', 'authorize', 'admit', 'shape'] as const
+export type Stage = (typeof stages)[number]
+
+/** Names that are fields of a route or service already. */
+export type ReservedName =
+  | (typeof reservedNames)[number]
+  | keyof RouteHooks
+
+export const reservedNames = [
+  'match', 'host', 'headers', 'query', 'service', 'redirect', 'reply', 'rewrite', 'stripPrefix', 'timeout',
+  'requestHeaders', 'responseHeaders', 'targets', 'discover', 'balance', 'connector', 'preserveHost', 'tls', 'pool',
+  'name', 'plugins', 'kind',
+] as const
+
+export interface Definition<
+  Name extends string,
+  Options,
+  RouteOptions,
+  ServiceOptions,
+  Writes extends AnySlot,
+  Needs extends AnySlot,
+  E,
+> {
+  /** camelCase; also the key under which routes and services carry this plugin's options. */
+  readonly name: Name extends ReservedName ? `"${Name}" is a field of a route or service: choose another name` : Name
+  /** Default: shape. */
+  readonly stage?: Stage
+  readonly options?: Options
+  readonly routeOptions?: RouteOptions
+  readonly serviceOptions?: ServiceOptions
+  readonly writes?: readonly Writes[]
+  readonly needs?: readonly Needs[]
+  readonly extensions?: readonly E[]
+  /** Runs once a generation. */
+  setup?(host: Host, options: OutputOf<Options>): Awaitable<GatewayHooks<Needs, OutputOf<RouteOptions>> | void>
+}
+
+/** A plugin with its options, as it stands in a config's list. */
+export interface Plugin<
+  Name extends string = string,
+  RouteIn = unknown,
+  ServiceIn = unknown,
+  Writes extends AnySlot = AnySlot,
+  Needs extends AnySlot = AnySlot,
+  E = unknown,
+> {
+  readonly name: Name
+  readonly definition: ErasedDefinition
+  /** As written; checked when the config is loaded. */
+  readonly options: unknown
+  /** Type only. */
+  readonly '~types'?: { route: RouteIn; service: ServiceIn; writes: Writes; needs: Needs; extensions: E }
+}
+
+/** A definition once its types have done their work: what the kernel runs. */
+export interface ErasedDefinition {
+  readonly name: string
+  readonly stage?: Stage | undefined
+  readonly options?: Schema | undefined
+  readonly routeOptions?: Schema | undefined
+  readonly serviceOptions?: Schema | undefined
+  readonly writes?: readonly AnySlot[] | undefined
+  readonly needs?: readonly AnySlot[] | undefined
+  readonly extensions?: readonly Extension[] | undefined
+  readonly setup?: ((host: Host, options: never) => Awaitable<GatewayHooks<never, never> | void>) | undefined
+}
+
+type Factory<S, P> = [S] extends [Schema]
+  ? Record<never, never> extends InputOf<S>
+    ? (options?: InputOf<S>) => P
+    : (options: InputOf<S>) => P
+  : () => P
+
+/**
+ * Makes a plugin: a plain object in, a factory out, to be called in a config's `plugins`.
+ *
+ * Options are checked when the config is loaded, not when the factory is called, so that all problems show together and
+ * with their place in the config.
+ */
+export function definePlugin<
+  const Name extends string,
+  Options extends Schema | undefined = undefined,
+  RouteOptions extends Schema | undefined = undefined,
+  ServiceOptions extends Schema | undefined = undefined,
+  const Writes extends AnySlot = never,
+  const Needs extends AnySlot = never,
+  const E extends Extension = never,
+>(
+  definition: Definition<Name, Options, RouteOptions, ServiceOptions, Writes, Needs, E>,
+): Factory<Options, Plugin<Name, InputOf<RouteOptions>, InputOf<ServiceOptions>, Writes, Needs, E>> {
+  const erased = definition as unknown as ErasedDefinition
+  const factory = (options?: unknown) => ({ name: erased.name, definition: erased, options })
+  return factory as never
+}
+
+/** Provides something by name: a balancer, a connector, a source of targets. */
+export function defineExtension<
+  const Point extends keyof Points,
+  const Name extends string,
+  S extends Schema | undefined = undefined,
+>(extension: {
+  readonly point: Point
+  readonly name: Name
+  readonly options?: S
+  create(host: Host, options: OutputOf<S>): Awaitable<Points[Point]>
+}): Extension<Point, Name, S extends Schema ? InputOf<S> : Record<never, never>> {
+  return extension as never
+}

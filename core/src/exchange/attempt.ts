@@ -1,0 +1,131 @@
+import type { Duplex } from 'node:stream'
+import { GatewayError } from '../contract/errors.ts'
+import type { Attempt } from '../contract/hooks.ts'
+import type { Fields } from '../http1/fields.ts'
+import type { ClientStream, ClientStreamHandler } from '../http1/wire.ts'
+import type { UpstreamTarget } from '../upstream/service.ts'
+import type { Exchange, ResponseSource } from './exchange.ts'
+import { FilterChain } from './filter-chain.ts'
+import { asGatewayError } from './plugin-failure.ts'
+import { Upload } from './upload.ts'
+
+/** What an attempt tells dispatch.ts. Static, so that none is made per request. */
+export interface AttemptEvents {
+  head(attempt: UpstreamAttempt, status: number, reason: string, fields: Fields, bodyLength: number): void
+  data(exchange: Exchange, chunk: Uint8Array): boolean
+  end(exchange: Exchange, trailers: Fields | undefined): void
+  failed(attempt: UpstreamAttempt, error: GatewayError): void
+}
+
+/** One request to one target over the kernel's HTTP client. */
+export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSource {
+  readonly number: number
+  readonly target: UpstreamTarget
+  readonly headers: Fields
+  path: string
+  readonly exchange: Exchange
+  client: ClientStream | undefined
+  readonly startedAt = performance.now()
+  /** Its response was taken: what fails from now on can only cut the client's response off. */
+  accepted = false
+  #over = false
+  #connected = false
+  #upload: Upload | undefined
+  #filters: FilterChain | undefined
+  readonly #events: AttemptEvents
+
+  constructor(exchange: Exchange, target: UpstreamTarget, headers: Fields, path: string, events: AttemptEvents) {
+    this.exchange = exchange
+    this.number = exchange.attempts
+    this.target = target
+    this.headers = headers
+    this.path = path
+    this.#events = events
+  }
+
+  /** @throws GatewayError when a plugin's onRequestBody throws, TypeError when a hook made the request unsendable. */
+  send(): void {
+    const { exchange } = this
+    const { stream, compiled } = exchange
+    if (compiled === undefined) return
+    if (stream.bodyLength !== 0) {
+      this.#filters = FilterChain.open('onRequestBody', compiled.onRequestBody, exchange, run => run(exchange))
+    }
+    const bodyLength = this.#filters === undefined ? stream.bodyLength : -1
+    const request = { method: exchange.method, target: this.path, fields: this.headers, bodyLength }
+    this.client = this.target.pool.request(request, compiled.timeouts, this)
+    if (this.#connected) this.#startUpload()
+  }
+
+  /** Nothing of the request's body has been taken from the client, so it can be sent again. */
+  get replayable(): boolean {
+    return this.#upload === undefined
+  }
+
+  onConnected(): void {
+    // The body is fetched only now, so that a target that cannot be reached leaves it whole for the next one.
+    this.#connected = true
+    if (this.client !== undefined) this.#startUpload()
+  }
+
+  #startUpload(): void {
+    const { exchange, client } = this
+    if (exchange.stream.bodyLength === 0 || client === undefined || this.#upload !== undefined || this.#over) return
+    this.#upload = new Upload(exchange, client, this.#filters, error => this.#fail(asGatewayError(error)))
+    exchange.stream.readBody(this.#upload)
+  }
+
+  onDrain(): void {
+    this.exchange.stream.resumeBody()
+  }
+
+  onInformational(status: number, fields: Fields): void {
+    fields.removeHopByHop()
+    this.exchange.stream.sendInformational(status, fields)
+  }
+
+  onHead(status: number, reason: string, fields: Fields, bodyLength: number): void {
+    this.#events.head(this, status, reason, fields, bodyLength)
+  }
+
+  onUpgrade(_status: number, _fields: Fields, socket: Duplex): void {
+    socket.destroy()
+    this.#fail(new GatewayError('GATEWAY_UPSTREAM_INVALID', `${this.target.url} switched protocols unasked`))
+  }
+
+  onData(chunk: Uint8Array): boolean {
+    return this.#over ? true : this.#events.data(this.exchange, chunk)
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    this.#upload?.stop()
+    this.#events.end(this.exchange, trailers)
+  }
+
+  onError(error: GatewayError): void {
+    if (this.#over) return
+    this.#over = true
+    this.#upload?.stop()
+    this.#events.failed(this, error)
+  }
+
+  resumeBody(): void {
+    this.client?.resumeBody()
+  }
+
+  /** Ends the attempt without a word to dispatch.ts. */
+  abort(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#upload?.stop()
+    this.client?.abort()
+  }
+
+  #fail(error: GatewayError): void {
+    if (this.#over) return
+    this.abort()
+    this.#events.failed(this, error)
+  }
+}

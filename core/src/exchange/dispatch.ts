@@ -1,0 +1,355 @@
+import type { Reply } from '../contract/context.ts'
+import { GatewayError } from '../contract/errors.ts'
+import type { Awaitable, Outcome } from '../contract/hooks.ts'
+import type { Fields } from '../http1/fields.ts'
+import { deadlines } from '../http1/deadlines.ts'
+import type { ServerStream } from '../http1/wire.ts'
+import { parseTarget } from '../routing/target.ts'
+import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
+import { openConnector } from './connector.ts'
+import { Exchange, type ExchangeEvents } from './exchange.ts'
+import { applyFieldRules } from './field-rules.ts'
+import { cutOff, finish, logFailure } from './finish.ts'
+import { prepareForwarding, resolveClient } from './forwarded.ts'
+import { asGatewayError, pluginFailure } from './plugin-failure.ts'
+import { problemReply } from './problem.ts'
+import { redirectReply } from './redirect.ts'
+import { endBody, localResponse, type Response, sendBody, sendHead, upstreamResponse } from './response.ts'
+import type { CompiledRoute, Entry, Runtime, Step } from './route.ts'
+import { upstreamPath } from './upstream-path.ts'
+
+/**
+ * The path of a request, from its head to the last byte of its response:
+ *
+ *     dispatch    canonical path, route
+ *     onRequest   each plugin in order; one may answer          ─┐ an error anywhere: onError, problem+json
+ *     attempt     pick a target, onAttempt, send, onAttemptEnd   │
+ *     onResponse  in reverse, for upstream's and own answers    ◄┘
+ *     respond     head, then the body through the filters
+ *     finish      onFinish, access line
+ *
+ * Everything is a plain call until a hook returns a promise; only then is one waited for.
+ */
+export function dispatch(runtime: Runtime, entry: Entry, stream: ServerStream): void {
+  runtime.enter()
+  const exchange = new Exchange(runtime, entry, stream, exchangeEvents)
+  stream.handler = exchange
+  const refusal = locate(exchange)
+  if (refusal !== undefined) return fail(exchange, refusal)
+  const { compiled } = exchange
+  if (compiled === undefined) return
+  if (compiled.timeouts.total > 0) {
+    exchange.deadline = exchange.startedAt + compiled.timeouts.total
+    deadlines.add(exchange)
+  }
+  walk(exchange, requestPhase, compiled.onRequest, 0)
+}
+
+/** Finds the route, or the reason why there is none. */
+function locate(exchange: Exchange): GatewayError | undefined {
+  const { runtime, entry, stream, method } = exchange
+  const target = parseTarget(method, stream.target, stream.fields.get('host'), entry.paths)
+  if (target instanceof GatewayError) return target
+  exchange.host = target.host
+  exchange.path = target.path
+  exchange.query = target.query
+  if (method === 'CONNECT' || method === 'TRACE') {
+    return new GatewayError('GATEWAY_METHOD_NOT_SUPPORTED', `${method} is not proxied`)
+  }
+  if (stream.upgrade?.split(',').some(protocol => protocol.trim() === 'websocket')) {
+    return new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', 'upgrade to websocket')
+  }
+  if (entry.bodySize > 0 && stream.bodyLength > entry.bodySize) {
+    return new GatewayError('GATEWAY_BODY_TOO_LARGE', `the request announces ${stream.bodyLength} bytes, ${entry.bodySize} are allowed`)
+  }
+  const match = runtime.router.match(method, target.host, target.path, target.query, stream.fields)
+  if (match.found) {
+    exchange.compiled = match.value
+    exchange.pattern = match.pattern
+    return undefined
+  }
+  if (match.status === 404) return new GatewayError('GATEWAY_ROUTE_NOT_FOUND', `no route for ${method} ${target.path}`)
+  const allow = match.allow.join(', ')
+  return new GatewayError('GATEWAY_METHOD_NOT_ALLOWED', `${method} on a path that allows ${allow}`, { headers: { allow } })
+}
+
+/** A run of hooks: how one is called, what its answer means, and where the way goes on. */
+interface Phase<Run> {
+  readonly hook: string
+  /** On the way to the upstream; response hooks skip those who never saw the request. */
+  readonly forward: boolean
+  call(exchange: Exchange, run: Run): Awaitable<Reply | void>
+  answered(exchange: Exchange, reply: Reply, step: Step<Run>, index: number): void
+  done(exchange: Exchange): void
+}
+
+/** Runs hooks from `index` on, without a promise as long as none returns one. */
+function walk<Run>(exchange: Exchange, phase: Phase<Run>, steps: readonly Step<Run>[], index: number): void {
+  for (let i = index; i < steps.length; i++) {
+    const step = steps[i]
+    if (step === undefined) break
+    if (phase.forward) exchange.reached = step.position
+    else if (step.position > exchange.reached) continue
+    let result: Awaitable<Reply | void>
+    try {
+      result = phase.call(exchange, step.run)
+    } catch (error) {
+      return fail(exchange, pluginFailure(step.plugin, phase.hook, error))
+    }
+    if (result === undefined || result === null) continue
+    if (isThenable(result)) return waitFor(exchange, phase, steps, i, step, result)
+    return phase.answered(exchange, result, step, i)
+  }
+  phase.done(exchange)
+}
+
+// By its `then`, not by instanceof: a promise of another realm or library must not pass for a reply.
+function isThenable(value: object): value is Promise<Reply | void> {
+  return 'then' in value && typeof value.then === 'function'
+}
+
+function waitFor<Run>(
+  exchange: Exchange,
+  phase: Phase<Run>,
+  steps: readonly Step<Run>[],
+  index: number,
+  step: Step<Run>,
+  promise: Promise<Reply | void>,
+): void {
+  const turn = ++exchange.turn
+  promise.then(
+    reply => {
+      if (exchange.turn !== turn) return
+      if (reply === undefined || reply === null) walk(exchange, phase, steps, index + 1)
+      else phase.answered(exchange, reply, step, index)
+    },
+    error => {
+      if (exchange.turn === turn) fail(exchange, pluginFailure(step.plugin, phase.hook, error))
+    },
+  )
+}
+
+type Hook<Name extends keyof CompiledRoute> = CompiledRoute[Name] extends readonly Step<infer Run>[] ? Run : never
+
+const requestPhase: Phase<Hook<'onRequest'>> = {
+  hook: 'onRequest',
+  forward: true,
+  call: (exchange, run) => run(exchange),
+  answered: (exchange, reply, step) => answer(exchange, reply, step.plugin, 'onRequest'),
+  done: exchange => {
+    const { compiled } = exchange
+    if (compiled === undefined) return
+    // Inline hooks and those without a request step stand beyond the last one that ran; the whole chain was passed.
+    exchange.reached = Number.MAX_SAFE_INTEGER
+    const { action } = compiled
+    if (action.kind === 'service') startAttempts(exchange)
+    else answer(exchange, action.kind === 'reply' ? action.reply : redirectReply(exchange, action), 'gateway', action.kind)
+  },
+}
+
+/** An answer made here goes the same way back as one from upstream. */
+function answer(exchange: Exchange, reply: Reply, plugin: string, hook: string): void {
+  try {
+    respond(exchange, localResponse(reply))
+  } catch (error) {
+    fail(exchange, pluginFailure(plugin, hook, error))
+  }
+}
+
+function startAttempts(exchange: Exchange): void {
+  const { compiled } = exchange
+  if (compiled?.action.kind !== 'service') return
+  prepareForwarding(exchange)
+  if (compiled.requestHeaders !== undefined) applyFieldRules(exchange.headers, compiled.requestHeaders)
+  attempt(exchange)
+}
+
+function attempt(exchange: Exchange): void {
+  const { compiled } = exchange
+  if (compiled?.action.kind !== 'service') return
+  const { action } = compiled
+  let run: UpstreamAttempt
+  try {
+    const target = action.service.pick(exchange)
+    if (target === undefined) {
+      return fail(exchange, new GatewayError('GATEWAY_NO_HEALTHY_TARGET', `service "${action.service.name}" has no target to send to`))
+    }
+    exchange.attempts++
+    exchange.target = target
+    // A change that a hook makes holds for one attempt; without such hooks the request's own fields serve.
+    const headers = compiled.onAttempt.length > 0 ? exchange.headers.clone() : exchange.headers
+    if (!action.service.preserveHost) headers.set('Host', target.authority)
+    run = new UpstreamAttempt(exchange, target, headers, upstreamPath(exchange, action), attemptEvents)
+  } catch (error) {
+    return fail(exchange, asGatewayError(error))
+  }
+  exchange.attempt = run
+  walk(exchange, attemptPhase, compiled.onAttempt, 0)
+}
+
+const attemptPhase: Phase<Hook<'onAttempt'>> = {
+  hook: 'onAttempt',
+  forward: false,
+  call: (exchange, run) => (exchange.attempt === undefined ? undefined : run(exchange, exchange.attempt)),
+  // The type says that onAttempt returns nothing; a JavaScript plugin that does return something has not answered.
+  answered: (exchange, _reply, _step, index) => walk(exchange, attemptPhase, exchange.compiled?.onAttempt ?? [], index + 1),
+  done: exchange => {
+    const { attempt: run, compiled } = exchange
+    if (run === undefined || compiled?.action.kind !== 'service') return
+    exchange.source = run
+    try {
+      if (compiled.action.service.connector === undefined) run.send()
+      else openConnector(exchange, run, compiled.action.service.connector, reply => answer(exchange, reply, 'connector', 'open'), error => fail(exchange, error))
+    } catch (error) {
+      fail(exchange, asGatewayError(error))
+    }
+  },
+}
+
+const attemptEvents: AttemptEvents = {
+  head(run, status, reason, fields, bodyLength) {
+    const { exchange } = run
+    const verdict = endAttempt(run, { status, headersMs: performance.now() - run.startedAt })
+    if (verdict === 'retry' && run.replayable) {
+      run.abort()
+      return attempt(exchange)
+    }
+    run.accepted = true
+    fields.removeHopByHop()
+    respond(exchange, upstreamResponse(status, reason, fields, bodyLength))
+  },
+  data(exchange, chunk) {
+    if (exchange.headSent) return sendBody(exchange, chunk)
+    // An onResponse hook is still thinking.
+    exchange.early.push(chunk)
+    return false
+  },
+  end(exchange, trailers) {
+    if (exchange.headSent) endBody(exchange, trailers)
+    else exchange.earlyEnd = { trailers }
+  },
+  failed(run, error) {
+    const { exchange } = run
+    if (run.accepted) return exchange.headSent ? cutOff(exchange, error) : fail(exchange, error)
+    const verdict = endAttempt(run, { error })
+    if (run.replayable && verdict !== 'fail' && (verdict === 'retry' || isSafeToRepeat(run, error))) attempt(exchange)
+    else fail(exchange, error)
+  },
+}
+
+function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | undefined {
+  const { exchange } = run
+  for (const step of exchange.compiled?.onAttemptEnd ?? []) {
+    try {
+      const verdict = step.run(exchange, run, outcome)
+      if (verdict === 'retry' || verdict === 'fail') return verdict
+    } catch (error) {
+      logFailure(exchange, pluginFailure(step.plugin, 'onAttemptEnd', error))
+    }
+  }
+  return undefined
+}
+
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+const maxAttempts = 3
+
+/**
+ * The only retries that the kernel makes by itself (RFC 9110 section 9.2.2): of a request that never left, and, once, of
+ * an idempotent one whose kept-alive connection turned out to be closed.
+ */
+function isSafeToRepeat(run: UpstreamAttempt, error: GatewayError): boolean {
+  const { exchange, client } = run
+  if (!error.retryable || client === undefined || exchange.attempts >= maxAttempts) return false
+  if (client.untouched) return exchange.compiled?.action.kind === 'service' && exchange.attempts < exchange.compiled.action.service.targets.length
+  return client.reused && idempotent.has(exchange.method)
+}
+
+/** Lets plugins see the head on its way back, then sends it. */
+function respond(exchange: Exchange, response: Response): void {
+  exchange.response = response
+  walk(exchange, responsePhase, exchange.compiled?.onResponse ?? [], 0)
+}
+
+const responsePhase: Phase<Hook<'onResponse'>> = {
+  hook: 'onResponse',
+  forward: false,
+  call: (exchange, run) => (exchange.response === undefined ? undefined : run(exchange, exchange.response)),
+  answered: (exchange, reply, step, index) => {
+    try {
+      const replaced = localResponse(reply)
+      exchange.source?.abort()
+      exchange.source = undefined
+      exchange.response = replaced
+    } catch (error) {
+      return fail(exchange, pluginFailure(step.plugin, 'onResponse', error))
+    }
+    walk(exchange, responsePhase, exchange.compiled?.onResponse ?? [], index + 1)
+  },
+  done: exchange => {
+    const { response } = exchange
+    if (response === undefined) return
+    try {
+      sendHead(exchange, response)
+    } catch (error) {
+      return exchange.headSent ? cutOff(exchange, error) : fail(exchange, asGatewayError(error))
+    }
+    if (response.fromUpstream) flushEarly(exchange)
+  },
+}
+
+/** What arrived from upstream while an onResponse hook was thinking. */
+function flushEarly(exchange: Exchange): void {
+  if (exchange.early.length === 0 && exchange.earlyEnd === undefined) return
+  let goOn = true
+  for (const chunk of exchange.early.splice(0)) goOn = sendBody(exchange, chunk)
+  if (exchange.earlyEnd !== undefined) endBody(exchange, exchange.earlyEnd.trailers)
+  else if (goOn) exchange.source?.resumeBody()
+}
+
+/** The way of every error to the client: onError may answer it, else it becomes problem+json. */
+function fail(exchange: Exchange, error: GatewayError): void {
+  if (exchange.finished) return
+  exchange.turn++
+  exchange.source?.abort()
+  exchange.source = undefined
+  if (exchange.headSent) return cutOff(exchange, error)
+  logFailure(exchange, error)
+  if (exchange.failing) {
+    // A second error, out of a hook that handled the first: no more hooks.
+    exchange.error = error
+    exchange.response = localResponse(problemReply(error, { id: exchange.id, route: exchange.compiled?.name }))
+    return responsePhase.done(exchange)
+  }
+  exchange.failing = true
+  exchange.error = error
+  walk(exchange, errorPhase, exchange.compiled?.onError ?? [], 0)
+}
+
+const errorPhase: Phase<Hook<'onError'>> = {
+  hook: 'onError',
+  forward: false,
+  call: (exchange, run) => (exchange.error === undefined ? undefined : run(exchange, exchange.error)),
+  answered: (exchange, reply, step) => answer(exchange, reply, step.plugin, 'onError'),
+  done: exchange => {
+    const { error, runtime } = exchange
+    if (error === undefined) return
+    const status = error.status === 504 ? runtime.timeoutStatus : error.status
+    respond(exchange, localResponse(problemReply(error, { id: exchange.id, route: exchange.compiled?.name, status })))
+  },
+}
+
+const exchangeEvents: ExchangeEvents = {
+  client: resolveClient,
+  aborted(exchange, error) {
+    if (exchange.finished) return
+    exchange.source?.abort()
+    finish(exchange, error)
+  },
+  timedOut(exchange) {
+    exchange.deadline = 0
+    const error = new GatewayError('GATEWAY_TIMEOUT', `the request took longer than ${exchange.compiled?.timeouts.total} ms`)
+    exchange.abortSignal(error)
+    if (exchange.headSent) cutOff(exchange, error)
+    else fail(exchange, error)
+  },
+}

@@ -1,0 +1,148 @@
+import type { Client, Context } from '../contract/context.ts'
+import { GatewayError } from '../contract/errors.ts'
+import type { Summary } from '../contract/hooks.ts'
+import { type AnySlot, type Slot, slotCount, type SlotValue } from '../contract/slot.ts'
+import type { Fields } from '../http1/fields.ts'
+import { type Pattern, pathParams } from '../routing/pattern.ts'
+import type { ServerStream, ServerStreamHandler } from '../http1/wire.ts'
+import type { UpstreamAttempt } from './attempt.ts'
+import type { FilterChain } from './filter-chain.ts'
+import { requestId } from './request-id.ts'
+import type { Response } from './response.ts'
+import type { CompiledRoute, Entry, Runtime } from './route.ts'
+
+/** What can be told to go on once the client takes bytes again, or to stop for good. */
+export interface ResponseSource {
+  resumeBody(): void
+  abort(): void
+}
+
+const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
+
+/**
+ * One request from its head to the end of its response: what plugins see of it (Context) and what the kernel keeps on
+ * the way. It holds state; the way itself is in dispatch.ts.
+ */
+export class Exchange implements Context, ServerStreamHandler {
+  readonly id: string
+  readonly method: string
+  readonly headers: Fields
+  host = ''
+  path = ''
+  query = ''
+  /** The pattern of the route that matched. */
+  pattern: Pattern | undefined
+
+  readonly runtime: Runtime
+  readonly entry: Entry
+  readonly stream: ServerStream
+  readonly startedAt = performance.now()
+  compiled: CompiledRoute | undefined
+
+  /** Place of the last plugin whose request step was begun: those beyond never saw the request, nor see its response. */
+  reached = -1
+  /**
+   * Raised by everything that takes the exchange somewhere else. Whoever waited for a promise compares, and finds itself
+   * overtaken by an abort or a timeout.
+   */
+  turn = 0
+  attempts = 0
+  attempt: UpstreamAttempt | undefined
+  response: Response | undefined
+  /** Body that came while onResponse was waited for; the source is paused after its first piece. */
+  readonly early: Uint8Array[] = []
+  earlyEnd: { readonly trailers: Fields | undefined } | undefined
+  source: ResponseSource | undefined
+  headSent = false
+  finished = false
+  failing = false
+  status = 0
+  bytesIn = 0
+  bytesOut = 0
+  error: GatewayError | undefined
+  target: Summary['target']
+  filters: FilterChain | undefined
+
+  /** Milliseconds on performance.now()'s clock; see http1/deadlines.ts. */
+  deadline = 0
+  deadlineIndex = -1
+
+  #client: Client | undefined
+  #params: Readonly<Record<string, string>> | undefined
+  #controller: AbortController | undefined
+  #slots: unknown[] | undefined
+  readonly #events: ExchangeEvents
+
+  constructor(runtime: Runtime, entry: Entry, stream: ServerStream, events: ExchangeEvents) {
+    this.runtime = runtime
+    this.entry = entry
+    this.stream = stream
+    this.method = stream.method
+    this.headers = stream.fields
+    this.id = requestId(stream.fields.get('x-request-id'))
+    this.#events = events
+  }
+
+  get route(): string {
+    return this.compiled?.name ?? ''
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    this.#params ??= this.pattern === undefined ? noParams : pathParams(this.pattern, this.path)
+    return this.#params
+  }
+
+  get client(): Client {
+    this.#client ??= this.#events.client(this)
+    return this.#client
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.finished && this.error !== undefined) this.#controller.abort(this.error)
+    return this.#controller.signal
+  }
+
+  get<S extends AnySlot>(slot: S): SlotValue<S> | ([S] extends [never] ? never : undefined) {
+    const value = this.#slots?.[slot.index]
+    if (value === undefined) this.#checkUnneeded(slot)
+    // Only `set` writes the array, and only with the slot's own type.
+    return value as SlotValue<S>
+  }
+
+  /** Where a plugin that needs the slot has been reached, its writer has run and must have written. */
+  #checkUnneeded(slot: AnySlot): void {
+    const reader = this.compiled?.neededSlots.get(slot.name)
+    if (reader === undefined || this.reached < reader) return
+    throw new GatewayError('GATEWAY_SLOT_UNSET', `slot "${slot.name}" is needed on route "${this.route}" and was not written`)
+  }
+
+  set<T>(slot: Slot<T>, value: NoInfer<T>): void {
+    this.#slots ??= new Array(slotCount()).fill(undefined)
+    this.#slots[slot.index] = value
+  }
+
+  /** Tells whoever listens to `signal`. Costs nothing when nobody asked for it. */
+  abortSignal(error: GatewayError): void {
+    this.#controller?.abort(error)
+  }
+
+  onDrain(): void {
+    this.source?.resumeBody()
+  }
+
+  onAbort(error: GatewayError): void {
+    this.#events.aborted(this, error)
+  }
+
+  onDeadline(): void {
+    this.#events.timedOut(this)
+  }
+}
+
+/** What happens to an exchange from outside, and what it has to ask policy for. Static, so that none is made per request. */
+export interface ExchangeEvents {
+  client(exchange: Exchange): Client
+  aborted(exchange: Exchange, error: GatewayError): void
+  timedOut(exchange: Exchange): void
+}

@@ -1,0 +1,75 @@
+import type { BodyFilter } from '../contract/context.ts'
+import type { Exchange } from './exchange.ts'
+import { pluginFailure } from './plugin-failure.ts'
+import type { Step } from './route.ts'
+
+/** The filters that plugins put into one body, in the order in which it passes them. */
+export class FilterChain {
+  readonly #hook: string
+  readonly #filters: { readonly plugin: string; readonly filter: BodyFilter }[] = []
+
+  constructor(hook: string) {
+    this.#hook = hook
+  }
+
+  /** @throws GatewayError naming the plugin whose filter threw. */
+  push(chunk: Uint8Array): Uint8Array | undefined {
+    return this.#pass(chunk, 0)
+  }
+
+  /** Ends each filter in turn; what one still had goes through those behind it. */
+  end(): Uint8Array | undefined {
+    const rest: Uint8Array[] = []
+    for (const [index, { plugin, filter }] of this.#filters.entries()) {
+      let last: Uint8Array | undefined
+      try {
+        last = filter.end?.()
+      } catch (error) {
+        throw pluginFailure(plugin, this.#hook, error)
+      }
+      const passed = last === undefined ? undefined : this.#pass(last, index + 1)
+      if (passed !== undefined && passed.byteLength > 0) rest.push(passed)
+    }
+    return rest.length === 0 ? undefined : Buffer.concat(rest)
+  }
+
+  #pass(chunk: Uint8Array, from: number): Uint8Array | undefined {
+    let current: Uint8Array | undefined = chunk
+    for (let i = from; i < this.#filters.length && current !== undefined; i++) {
+      const at = this.#filters[i]
+      if (at === undefined) break
+      try {
+        current = at.filter.push(current)
+      } catch (error) {
+        throw pluginFailure(at.plugin, this.#hook, error)
+      }
+    }
+    return current
+  }
+
+  /**
+   * Asks each plugin that saw the request for its filter. Undefined when nobody has one: the body passes untouched.
+   * @throws GatewayError naming the plugin that threw.
+   */
+  static open<Run>(
+    hook: string,
+    steps: readonly Step<Run>[],
+    exchange: Exchange,
+    call: (run: Run) => BodyFilter | void,
+  ): FilterChain | undefined {
+    let chain: FilterChain | undefined
+    for (const { plugin, position, run } of steps) {
+      if (position > exchange.reached) continue
+      let filter: BodyFilter | void
+      try {
+        filter = call(run)
+      } catch (error) {
+        throw pluginFailure(plugin, hook, error)
+      }
+      if (!filter) continue
+      chain ??= new FilterChain(hook)
+      chain.#filters.push({ plugin, filter })
+    }
+    return chain
+  }
+}

@@ -1,0 +1,84 @@
+import type { GatewayError } from '../contract/errors.ts'
+import { deadlines } from '../http1/deadlines.ts'
+import type { Exchange } from './exchange.ts'
+import { asGatewayError } from './plugin-failure.ts'
+
+/**
+ * The last thing that happens to an exchange, exactly once: onFinish, the access line, the generation's count.
+ * `error` is what kept it from a whole response.
+ */
+export function finish(exchange: Exchange, error: GatewayError | undefined): void {
+  if (exchange.finished) return
+  exchange.finished = true
+  exchange.turn++
+  if (error !== undefined) exchange.error = error
+  if (exchange.deadlineIndex !== -1) deadlines.remove(exchange)
+  if (exchange.error !== undefined) exchange.abortSignal(exchange.error)
+  const { compiled, runtime } = exchange
+  if (compiled !== undefined && compiled.onFinish.length > 0) {
+    const summary = summarise(exchange)
+    for (const { plugin, position, run } of compiled.onFinish) {
+      if (position > exchange.reached) continue
+      try {
+        run(exchange, summary)
+      } catch (cause) {
+        runtime.log.error(`plugin "${plugin}" failed in onFinish`, { requestId: exchange.id, route: exchange.route, err: cause })
+      }
+    }
+  }
+  if (runtime.accessLog) logAccess(exchange)
+  runtime.leave()
+}
+
+/** Ends a response that has begun and cannot be finished: the connection is cut, so that the client can tell. */
+export function cutOff(exchange: Exchange, cause: unknown): void {
+  if (exchange.finished) return
+  const error = asGatewayError(cause)
+  logFailure(exchange, error)
+  exchange.source?.abort()
+  exchange.stream.abort(error)
+  finish(exchange, error)
+}
+
+function summarise(exchange: Exchange) {
+  return {
+    status: exchange.status,
+    attempts: exchange.attempts,
+    bytesIn: exchange.bytesIn,
+    bytesOut: exchange.bytesOut,
+    durationMs: performance.now() - exchange.startedAt,
+    target: exchange.target,
+    error: exchange.error,
+  }
+}
+
+function logAccess(exchange: Exchange): void {
+  const { target, error, ...rest } = summarise(exchange)
+  exchange.runtime.log.info('request', {
+    requestId: exchange.id,
+    client: exchange.client.address,
+    method: exchange.method,
+    host: exchange.host,
+    path: exchange.path,
+    route: exchange.route,
+    target: target?.url,
+    ...rest,
+    code: error?.code,
+  })
+}
+
+/** Client mistakes are worth a debug line; everything else somebody has to look at. */
+export function logFailure(exchange: Exchange, error: GatewayError): void {
+  const { log } = exchange.runtime
+  const write = error.status >= 500 ? log.error : log.debug
+  write.call(log, error.message, {
+    requestId: exchange.id,
+    code: error.code,
+    status: error.status,
+    method: exchange.method,
+    path: exchange.path,
+    route: exchange.route,
+    target: exchange.target?.url,
+    err: error.cause,
+  })
+}

@@ -1,0 +1,65 @@
+import { isIP } from 'node:net'
+import type { Client } from '../contract/context.ts'
+import type { Exchange } from './exchange.ts'
+
+/**
+ * Who the client is, by the listener's trust rule: the peer itself, or, when the peer is a proxy that is believed, what
+ * that proxy says. Of X-Forwarded-For the address furthest to the right that is no trusted proxy counts, since everything
+ * to its left may be made up.
+ */
+export function resolveClient(exchange: Exchange): Client {
+  const { peer, fields } = exchange.stream
+  const own = { address: plainAddress(peer.address), scheme: peer.secure ? 'https' : 'http' } as const
+  if (!exchange.entry.trusts(peer.address)) return own
+  const chain = (fields.get('x-forwarded-for') ?? '').split(',')
+  let address = own.address
+  for (let i = chain.length - 1; i >= 0; i--) {
+    const hop = plainAddress((chain[i] ?? '').trim())
+    if (isIP(hop) === 0) break
+    address = hop
+    if (!exchange.entry.trusts(hop)) break
+  }
+  const proto = fields.get('x-forwarded-proto')?.trim().toLowerCase()
+  return { address, scheme: proto === 'https' || proto === 'http' ? proto : own.scheme }
+}
+
+/** Without brackets, port and zone; an IPv4 address that came in over an IPv6 socket is IPv4. */
+export function plainAddress(text: string): string {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1]
+  const bare = bracketed ?? (/^\d+\.\d+\.\d+\.\d+:\d+$/.test(text) ? text.slice(0, text.indexOf(':')) : text)
+  const zone = bare.indexOf('%')
+  const address = zone === -1 ? bare : bare.slice(0, zone)
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}
+
+// What a server could read as X-Forwarded-For and the like: CGI-style readers take `_` for `-`.
+const shadows = ['x_forwarded_for', 'x_forwarded_proto', 'x_forwarded_host', 'x_forwarded_port', 'x_real_ip', 'x_request_id']
+
+/**
+ * Makes the request's fields what goes upstream (RFC 9110 section 7.6): hop-by-hop fields go, those of the gateway come.
+ * In place: from here on `ctx.headers` is what the upstream sees.
+ */
+export function prepareForwarding(exchange: Exchange): void {
+  const { headers: fields, stream, client } = exchange
+  const { peer } = stream
+  const authority = fields.get('host') ?? exchange.host
+  fields.removeHopByHop()
+  for (const name of shadows) fields.delete(name)
+  const address = plainAddress(peer.address)
+  if (exchange.entry.trusts(peer.address)) {
+    fields.append('X-Forwarded-For', address)
+    if (!fields.has('x-forwarded-host') && authority !== '') fields.set('X-Forwarded-Host', authority)
+  } else {
+    fields.set('X-Forwarded-For', address)
+    if (authority === '') fields.delete('X-Forwarded-Host')
+    else fields.set('X-Forwarded-Host', authority)
+    fields.delete('Forwarded')
+    fields.delete('X-Forwarded-Port')
+    fields.delete('X-Forwarded-Prefix')
+  }
+  fields.set('X-Forwarded-Proto', client.scheme)
+  fields.set('X-Real-IP', client.address)
+  fields.set('X-Request-ID', exchange.id)
+  // RFC 9110 section 7.6.3: the protocol as received, and a pseudonym.
+  fields.append('Via', `${stream.version} gateway`)
+}

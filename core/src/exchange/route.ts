@@ -1,0 +1,59 @@
+import type { RouteHooks } from '../contract/hooks.ts'
+import type { Reply } from '../contract/context.ts'
+import type { Log } from '../contract/host.ts'
+import type { AttemptTimeouts } from '../http1/wire.ts'
+import type { PathOptions } from '../routing/canonical-path.ts'
+import type { Template } from '../routing/template.ts'
+import type { Router } from '../routing/router.ts'
+import type { Service } from '../upstream/service.ts'
+import type { FieldRules } from './field-rules.ts'
+
+/** A hook with the plugin it belongs to. */
+export interface Step<Run> {
+  readonly plugin: string
+  /** Place in the chain; request hooks run up it, response hooks down. */
+  readonly position: number
+  readonly run: Run
+}
+
+type Steps = { readonly [Hook in keyof RouteHooks]-?: readonly Step<NonNullable<RouteHooks[Hook]>>[] }
+
+/**
+ * A route ready to run. Each list holds only the hooks that plugins returned for this route, in the order in which they
+ * run: a plugin that returned nothing costs nothing here.
+ */
+export interface CompiledRoute extends Steps {
+  readonly name: string
+  readonly action: CompiledAction
+  /** Slots that active plugins need, by name, with the place of the first such plugin: from there on an unset one is an error, never undefined. */
+  readonly neededSlots: ReadonlyMap<string, number>
+  /** Milliseconds; 0 is none. */
+  readonly timeouts: AttemptTimeouts & { readonly total: number }
+  readonly requestHeaders: FieldRules | undefined
+  readonly responseHeaders: FieldRules | undefined
+}
+
+export type CompiledAction =
+  | { readonly kind: 'service'; readonly service: Service; readonly rewrite: Template | undefined; readonly stripPrefix: number }
+  | { readonly kind: 'redirect'; readonly origin: string; readonly template: Template; readonly status: number }
+  | { readonly kind: 'reply'; readonly reply: Reply }
+
+/** What an exchange needs of the generation it runs in. */
+export interface Runtime {
+  readonly router: Router<CompiledRoute>
+  readonly log: Log
+  readonly accessLog: boolean
+  readonly timeoutStatus: number
+  /** Counts an exchange in; the generation lives until it is counted out. */
+  enter(): void
+  leave(): void
+}
+
+/** What an exchange needs of the listener it came in by. */
+export interface Entry {
+  readonly paths: PathOptions
+  /** Bytes of a request's body; 0 is no limit. */
+  readonly bodySize: number
+  /** Whether this address is a proxy whose X-Forwarded-* are believed. */
+  trusts(address: string): boolean
+}

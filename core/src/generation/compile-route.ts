@@ -1,0 +1,133 @@
+import { GatewayError } from '../contract/errors.ts'
+import type { Route, RouteHooks } from '../contract/hooks.ts'
+import type { ErasedDefinition } from '../contract/plugin.ts'
+import type { RouteAction, RouteModel } from '../config/model.ts'
+import type { Problem } from '../config/problem.ts'
+import { compileFieldRules } from '../exchange/field-rules.ts'
+import type { CompiledAction, CompiledRoute, Step } from '../exchange/route.ts'
+import type { Pattern } from '../routing/pattern.ts'
+import { parseTemplate, type Template } from '../routing/template.ts'
+import type { Service } from '../upstream/service.ts'
+
+/** A plugin that has been set up, as far as routes are concerned. */
+export interface RoutePlugin {
+  readonly name: string
+  readonly definition: ErasedDefinition
+  readonly onRoute: ((route: Route<unknown>) => RouteHooks | void) | undefined
+}
+
+type Report = (problem: Omit<Problem, 'severity'>) => void
+
+interface Link {
+  readonly plugin: string
+  readonly hooks: RouteHooks
+}
+
+/** Asks each plugin about the route and lines their hooks up: requests in the plugins' order, responses in reverse. */
+export function compileRoute(model: RouteModel, plugins: readonly RoutePlugin[], services: ReadonlyMap<string, Service>, report: Report): CompiledRoute {
+  const path = ['routes', model.name]
+  const chain: Link[] = []
+  const active: RoutePlugin[] = []
+  for (const plugin of plugins) {
+    const hooks = askPlugin(plugin, model, report)
+    if (hooks === undefined) continue
+    chain.push({ plugin: plugin.name, hooks })
+    active.push(plugin)
+  }
+  checkWriters(active, model.name, report)
+  chain.push({ plugin: 'config', hooks: model.hooks })
+  const forward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook)
+  const backward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook).reverse()
+  const action = compileAction(model.action, model.pattern, services)
+  if (action === undefined) report({ code: 'CONFIG_UNKNOWN_SERVICE', message: 'its service is missing', path })
+  return {
+    name: model.name,
+    action: action ?? { kind: 'reply', reply: { status: 500 } },
+    neededSlots: neededSlots(active),
+    timeouts: model.timeouts,
+    requestHeaders: compileFieldRules(model.requestHeaders),
+    responseHeaders: compileFieldRules(model.responseHeaders),
+    onRequest: forward('onRequest'),
+    onRequestBody: forward('onRequestBody'),
+    onAttempt: forward('onAttempt'),
+    onAttemptEnd: backward('onAttemptEnd'),
+    onResponse: backward('onResponse'),
+    onResponseBody: backward('onResponseBody'),
+    onTunnel: forward('onTunnel'),
+    onError: backward('onError'),
+    onFinish: backward('onFinish'),
+  }
+}
+
+function askPlugin(plugin: RoutePlugin, model: RouteModel, report: Report): RouteHooks | undefined {
+  const path = ['routes', model.name, plugin.name]
+  const service = model.action.kind === 'service' ? model.action.service : undefined
+  try {
+    const hooks = plugin.onRoute?.({
+      name: model.name,
+      match: model.match,
+      service,
+      options: model.options[plugin.name],
+      problem: message => report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),
+    })
+    return hooks && Object.values(hooks).some(hook => hook !== undefined) ? hooks : undefined
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    report({ code: error instanceof GatewayError ? error.code : 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}" failed in onRoute: ${reason}`, path })
+    return undefined
+  }
+}
+
+/** A reader without its writer would find the slot empty, and an authorisation check that finds nothing must not pass. */
+function checkWriters(active: readonly RoutePlugin[], route: string, report: Report): void {
+  for (const [index, reader] of active.entries()) {
+    for (const slot of reader.definition.needs ?? []) {
+      const written = active.slice(0, index).some(writer => writer.definition.writes?.some(other => other.name === slot.name))
+      if (written) continue
+      report({
+        code: 'CONFIG_SLOT_NOT_WRITTEN',
+        message: `plugin "${reader.name}" needs slot "${slot.name}", and no plugin that writes it is active on this route`,
+        path: ['routes', route],
+      })
+    }
+  }
+}
+
+function neededSlots(active: readonly RoutePlugin[]): Map<string, number> {
+  const needed = new Map<string, number>()
+  for (const [position, { definition }] of active.entries()) {
+    for (const slot of definition.needs ?? []) if (!needed.has(slot.name)) needed.set(slot.name, position)
+  }
+  return needed
+}
+
+function steps<H extends keyof RouteHooks>(chain: readonly Link[], hook: H): Step<NonNullable<RouteHooks[H]>>[] {
+  return chain.flatMap(({ plugin, hooks }, position) => {
+    const run = hooks[hook]
+    // Bound, since a plugin may have written its hooks as methods of a class.
+    return run === undefined ? [] : [{ plugin, position, run: run.bind(hooks) as NonNullable<RouteHooks[H]> }]
+  })
+}
+
+function compileAction(action: RouteAction, pattern: Pattern, services: ReadonlyMap<string, Service>): CompiledAction | undefined {
+  if (action.kind === 'reply') return action
+  if (action.kind === 'redirect') {
+    const origin = /^https?:\/\/[^/?#]+/i.exec(action.to)?.[0] ?? ''
+    return { kind: 'redirect', origin, template: template(action.to.slice(origin.length) || '/', pattern), status: action.status }
+  }
+  const service = services.get(action.service)
+  if (service === undefined) return undefined
+  return {
+    kind: 'service',
+    service,
+    rewrite: action.rewrite === undefined ? undefined : template(action.rewrite, pattern),
+    stripPrefix: action.stripPrefix?.length ?? 0,
+  }
+}
+
+/** Templates were checked when the config was normalised. */
+function template(text: string, pattern: Pattern): Template {
+  const parsed = parseTemplate(text, pattern)
+  if ('error' in parsed) throw new TypeError(parsed.error)
+  return parsed
+}

@@ -1,0 +1,38 @@
+import type { Host, Log } from '../contract/host.ts'
+import type { Generation } from './generation.ts'
+
+/** What a plugin gets of its generation. */
+export function createHost(generation: Generation, plugin: string): Host {
+  const log = pluginLog(generation.log, plugin)
+  return {
+    log,
+    clock: {
+      now: Date.now,
+      every(ms, task) {
+        let running = false
+        const run = async () => {
+          if (running) return
+          running = true
+          try {
+            await task()
+          } catch (error) {
+            log.error('a periodic task failed', { err: error })
+          } finally {
+            running = false
+          }
+        }
+        const timer = setInterval(() => void run(), ms)
+        timer.unref()
+        generation.defer(plugin, () => clearInterval(timer))
+      },
+    },
+    draining: generation.draining,
+    defer: cleanup => generation.defer(plugin, cleanup),
+    share: shared => generation.lease.share(shared),
+  }
+}
+
+function pluginLog(log: Log, plugin: string): Log {
+  const write = (level: keyof Log) => (message: string, fields?: object) => log[level](message, { plugin, ...fields })
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+}

@@ -1,0 +1,215 @@
+import { parseHostPattern } from './host.ts'
+import type { Pattern } from './pattern.ts'
+import { type Condition, conditionsOf, implies, negate } from './predicate.ts'
+import { compareSpecificity, type RouteSpec } from './router.ts'
+
+export interface Conflict {
+  /**
+   * - `duplicate`: both ask for exactly the same.
+   * - `unreachable`: whatever the route asks for, more specific ones take.
+   * - `ambiguous`: some requests meet both, neither is more specific, and the name decides.
+   */
+  readonly kind: 'duplicate' | 'unreachable' | 'ambiguous'
+  /** The route that comes off worse. */
+  readonly route: string
+  readonly by: string
+  /** To be read after the route's name. */
+  readonly message: string
+}
+
+interface Entry {
+  readonly name: string
+  readonly methods: readonly string[]
+  readonly hosts: readonly string[]
+  /** Shapes of its patterns, each with one pattern that has it. */
+  readonly shapes: ReadonlyMap<string, Pattern>
+  readonly conditions: readonly Condition[]
+}
+
+/** Routes of one host and one shape, in the order in which the router asks them. */
+type Group = readonly Entry[]
+
+// What a shape writes for a parameter and for a wildcard: no canonical path holds either character.
+const param = '\x00'
+const wildcard = '\x01'
+
+// Thousands of routes may differ in one header only; comparing all of them with all would take minutes.
+const rivalsLookedAt = 64
+const atomsSplit = 8
+
+/**
+ * What is wrong with a table of routes as a whole, by route name; at most one conflict a route. Nothing is reported
+ * that is not so. Missed are only: a cover by conditions on more than eight different values together, rivals further
+ * away than 64 places among routes of one host and path shape, and what follows from the meaning of two expressions.
+ * A cover of a wildcard counts although paths with empty segments (`emptySegments: 'keep'`) would get past it.
+ */
+export function findConflicts(routes: readonly Omit<RouteSpec<unknown>, 'value'>[]): Conflict[] {
+  const conflicts: Conflict[] = []
+  const entries = new Map<string, Entry>()
+  for (const route of routes.toSorted((a, b) => compareText(a.name, b.name))) {
+    const entry = entryOf(route)
+    const key = keyOf(entry)
+    const same = entries.get(key)
+    if (same === undefined) entries.set(key, entry)
+    else {
+      const message = `asks for exactly what route "${same.name}" asks for: remove one of them`
+      conflicts.push({ kind: 'duplicate', route: entry.name, by: same.name, message })
+    }
+  }
+  const groups = groupsOf(entries.values())
+  for (const entry of entries.values()) {
+    const conflict = unreachable(entry, groups) ?? ambiguous(entry, groups)
+    if (conflict !== undefined) conflicts.push(conflict)
+  }
+  return conflicts.sort((a, b) => compareText(a.route, b.route))
+}
+
+const compareText = (a: string, b: string) => (a < b ? -1 : Number(a > b))
+
+const distinct = (items: readonly string[]) => [...new Set(items)].sort()
+
+function entryOf({ name, methods, hosts, patterns, headers, query }: Omit<RouteSpec<unknown>, 'value'>): Entry {
+  return {
+    name,
+    methods: distinct(methods),
+    // A host that is none is for the config to report; here it only has to equal itself.
+    hosts: hosts.length === 0 ? [''] : distinct(hosts.map(host => hostKey(host))),
+    shapes: new Map(patterns.map(pattern => [shapeOf(pattern), pattern])),
+    conditions: conditionsOf(headers, query),
+  }
+}
+
+function hostKey(text: string): string {
+  const host = parseHostPattern(text)
+  return typeof host === 'string' ? host : text
+}
+
+function shapeOf(pattern: Pattern): string {
+  const segments = pattern.segments.map(({ key }) => key ?? param)
+  return `/${(pattern.wildcard ? [...segments, wildcard] : segments).join('/')}`
+}
+
+function keyOf({ methods, hosts, shapes, conditions }: Entry): string {
+  const asked = conditions.map(({ source, name, value, pattern, not }) =>
+    JSON.stringify([source, name, value, pattern?.toString(), not === true]),
+  )
+  return [methods, hosts, [...shapes.keys()].sort(), distinct(asked)].map(part => part.join('\n')).join('\n\n')
+}
+
+function groupsOf(entries: Iterable<Entry>): Map<string, Group> {
+  const groups = new Map<string, Entry[]>()
+  for (const entry of entries) {
+    for (const host of entry.hosts) {
+      for (const shape of entry.shapes.keys()) {
+        const group = groups.get(host + shape)
+        if (group === undefined) groups.set(host + shape, [entry])
+        else group.push(entry)
+      }
+    }
+  }
+  // Entries come in the order of their names, and sorting is stable.
+  for (const group of groups.values()) if (group.length > 1) group.sort(compareSpecificity)
+  return groups
+}
+
+function unreachable(entry: Entry, groups: ReadonlyMap<string, Group>): Conflict | undefined {
+  const by = new Set<string>()
+  for (const host of entry.hosts) {
+    for (const shape of entry.shapes.keys()) {
+      // The set of methods is open, so only routes for any method take all that such a route asks for.
+      for (const method of entry.methods.length === 0 ? [undefined] : entry.methods) {
+        const takers = takersOf(entry, host, shape, method, groups)
+        if (takers === undefined) return undefined
+        for (const taker of takers) by.add(taker)
+      }
+    }
+  }
+  const names = [...by].sort()
+  const [first] = names
+  if (first === undefined) return undefined
+  const list = names.map(name => `"${name}"`).join(', ')
+  const message = `is never chosen: ${names.length === 1 ? `route ${list} takes` : `routes ${list} together take`} every request first`
+  return { kind: 'unreachable', route: entry.name, by: first, message }
+}
+
+/** The routes that leave nothing of one host, shape and method to `entry`; undefined when something is left. */
+function takersOf(
+  entry: Entry,
+  host: string,
+  shape: string,
+  method: string | undefined,
+  groups: ReadonlyMap<string, Group>,
+): string[] | undefined {
+  const group = groups.get(host + shape)
+  if (group !== undefined) {
+    const own = group.indexOf(entry)
+    const end = own === -1 ? group.length : own
+    const rivals = group
+      .slice(Math.max(0, end - rivalsLookedAt), end)
+      .filter(rival => takesAll(rival, method, own === -1))
+    const takers = cover(entry.conditions, rivals, atomsSplit)
+    if (takers !== undefined) return takers
+  }
+  if (!shape.endsWith(wildcard)) return undefined
+  // A wildcard is also used up by what is more specific: the bare slash, one segment, and all that is below one.
+  const prefix = shape.slice(0, -1)
+  const takers: string[] = []
+  for (const rest of ['', param, `${param}/${wildcard}`]) {
+    if (rest.endsWith(wildcard) && !groups.has(`${host}${prefix}${rest}`) && !groups.has(`${host}${prefix}${param}/`)) {
+      return undefined
+    }
+    const found = takersOf(entry, host, prefix + rest, method, groups)
+    if (found === undefined) return undefined
+    takers.push(...found)
+  }
+  return takers
+}
+
+/** On a more specific path a route for GET takes HEAD too; on the same one it leaves it to the route that names HEAD. */
+function takesAll({ methods }: Entry, method: string | undefined, moreSpecificPath: boolean): boolean {
+  if (methods.length === 0) return true
+  if (method === undefined) return false
+  return methods.includes(method) || (moreSpecificPath && method === 'HEAD' && methods.includes('GET'))
+}
+
+/**
+ * The names of `rivals` of which at least one is met by every request that meets `given`; undefined when a request may
+ * meet none. Tries each rival alone, then splits by a condition of theirs: the requests that meet it, and the others.
+ */
+function cover(given: readonly Condition[], rivals: readonly Entry[], splits: number): string[] | undefined {
+  const open: Entry[] = []
+  for (const rival of rivals) {
+    if (rival.conditions.every(condition => given.some(fact => implies(fact, condition)))) return [rival.name]
+    if (!rival.conditions.some(condition => given.some(fact => implies(fact, negate(condition))))) open.push(rival)
+  }
+  // Without a negation two sets of conditions never make a whole.
+  if (splits === 0 || !open.some(rival => rival.conditions.some(({ not }) => not))) return undefined
+  const split = open[0]?.conditions.find(condition => !given.some(fact => implies(fact, condition)))
+  if (split === undefined) return undefined
+  const met = cover([...given, split], open, splits - 1)
+  const unmet = met && cover([...given, negate(split)], open, splits - 1)
+  return unmet && [...met, ...unmet]
+}
+
+function ambiguous(entry: Entry, groups: ReadonlyMap<string, Group>): Conflict | undefined {
+  for (const host of entry.hosts) {
+    for (const [shape, pattern] of entry.shapes) {
+      const group = groups.get(host + shape)
+      if (group === undefined || group.length === 1) continue
+      const own = group.indexOf(entry)
+      for (const rival of group.slice(Math.max(0, own - rivalsLookedAt), own).reverse()) {
+        if (compareSpecificity(rival, entry) !== 0) break
+        const shared = entry.methods.filter(method => rival.methods.includes(method))
+        // Equally specific: both name methods, or neither does.
+        if ((shared.length === 0 && entry.methods.length > 0) || exclude(rival.conditions, entry.conditions)) continue
+        const what = `${shared.length === 0 ? '' : `${shared.join(', ')} `}${host}${pattern.text}`
+        const message = `and route "${rival.name}" can both take a request for ${what}, and neither is more specific: "${rival.name}" goes first, by its name`
+        return { kind: 'ambiguous', route: entry.name, by: rival.name, message }
+      }
+    }
+  }
+  return undefined
+}
+
+const exclude = (a: readonly Condition[], b: readonly Condition[]) =>
+  a.some(one => b.some(other => implies(one, negate(other)) || implies(other, negate(one))))

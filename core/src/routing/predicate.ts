@@ -1,0 +1,78 @@
+/** A condition of a route on a header field or a query parameter. */
+export interface Predicate {
+  readonly name: string
+  /** The whole value, case-sensitive. */
+  readonly value?: string | undefined
+  /** Tested against the value, unanchored. Without `value` and `pattern` the field only has to be there. */
+  readonly pattern?: RegExp | undefined
+  /** Turns the whole condition round: `{ name, value, not: true }` also holds when the field is absent. */
+  readonly not?: boolean | undefined
+}
+
+/** Fields by name without regard to case; several lines of one name are one value, joined. */
+export interface FieldReader {
+  get(name: string): string | undefined
+}
+
+/** A predicate of either kind. Both are conditions on one value, or on its absence: repeated query parameters count once. */
+export interface Condition extends Predicate {
+  readonly source: 'header' | 'query'
+}
+
+export function conditionsOf(headers: readonly Predicate[] = [], query: readonly Predicate[] = []): Condition[] {
+  return [
+    ...headers.map(header => ({ ...header, name: header.name.toLowerCase(), source: 'header' as const })),
+    ...query.map(parameter => ({ ...parameter, source: 'query' as const })),
+  ]
+}
+
+export function holds(condition: Predicate, value: string | undefined): boolean {
+  return plainHolds(condition, value) !== (condition.not ?? false)
+}
+
+function plainHolds({ value: wanted, pattern }: Predicate, value: string | undefined): boolean {
+  if (value === undefined) return false
+  if (wanted !== undefined) return value === wanted
+  if (pattern === undefined) return true
+  // A global or sticky expression remembers where it stopped.
+  pattern.lastIndex = 0
+  return pattern.test(value)
+}
+
+let parsedText = ''
+let parsedQuery = new URLSearchParams()
+
+/** The decoded value of the first parameter of that name. */
+export function queryValue(query: string, name: string): string | undefined {
+  // The routes of one path look at the query of one request one after the other.
+  if (query !== parsedText) {
+    parsedText = query
+    // URLSearchParams drops one leading "?", which here would be part of the first name.
+    parsedQuery = new URLSearchParams(`?${query}`)
+  }
+  return parsedQuery.get(name) ?? undefined
+}
+
+export function allHold(conditions: readonly Condition[], query: string, fields: FieldReader): boolean {
+  for (const condition of conditions) {
+    const { source, name } = condition
+    if (!holds(condition, source === 'header' ? fields.get(name) : queryValue(query, name))) return false
+  }
+  return true
+}
+
+export const negate = (condition: Condition): Condition => ({ ...condition, not: !condition.not })
+
+const sameTest = (a: Predicate, b: Predicate) => a.value === b.value && String(a.pattern) === String(b.pattern)
+
+/** Whether every request that meets `a` meets `b`. True only when that is certain. */
+export function implies(a: Condition, b: Condition): boolean {
+  if (a.source !== b.source || a.name !== b.name) return false
+  const wantsAny = a.value === undefined && a.pattern === undefined
+  if (a.not === true && wantsAny) return holds(b, undefined)
+  if (a.not !== true && a.value !== undefined) return holds(b, a.value)
+  if (sameTest(a, b)) return (a.not ?? false) === (b.not ?? false)
+  // A positive test fails on an absent field, which a negated one lets through; only presence follows from another.
+  if (b.not !== true) return a.not !== true && b.value === undefined && b.pattern === undefined
+  return b.value !== undefined && !holds(a, b.value)
+}

@@ -1,0 +1,59 @@
+import type { Context } from '../contract/context.ts'
+import type { Target } from '../contract/hooks.ts'
+import type { Balancer, Connector, TargetSpec } from '../contract/host.ts'
+import type { Pool } from './pool.ts'
+
+/** A target with the connections to it. The pool outlives the generation; weight and place in a service do not. */
+export class UpstreamTarget implements Target {
+  readonly url: string
+  readonly weight: number
+  /** Host and port for the Host field. */
+  readonly authority: string
+  readonly pool: Pool
+
+  constructor(spec: TargetSpec, pool: Pool) {
+    this.url = spec.url
+    this.weight = spec.weight ?? 1
+    this.authority = spec.url.startsWith('unix:') ? 'localhost' : new URL(spec.url).host
+    this.pool = pool
+  }
+
+  get inFlight(): number {
+    return this.pool.inFlight
+  }
+}
+
+/** A named group of targets that serve the same. */
+export class Service {
+  readonly name: string
+  readonly preserveHost: boolean
+  readonly connector: Connector | undefined
+  readonly #balancer: Balancer
+  #targets: readonly UpstreamTarget[]
+
+  constructor(
+    name: string,
+    targets: readonly UpstreamTarget[],
+    options: { balancer: Balancer; connector: Connector | undefined; preserveHost: boolean },
+  ) {
+    this.name = name
+    this.#targets = targets
+    this.#balancer = options.balancer
+    this.connector = options.connector
+    this.preserveHost = options.preserveHost
+  }
+
+  get targets(): readonly UpstreamTarget[] {
+    return this.#targets
+  }
+
+  /** A discovery provider found other targets. */
+  set targets(targets: readonly UpstreamTarget[]) {
+    this.#targets = targets
+  }
+
+  pick(ctx: Context): UpstreamTarget | undefined {
+    const picked = this.#balancer.pick(this.#targets, ctx)
+    return picked instanceof UpstreamTarget ? picked : undefined
+  }
+}
