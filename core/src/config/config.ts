@@ -127,12 +127,16 @@ export interface GatewaySettings {
 }
 
 type ExtensionsOf<P> = P extends Plugin<string, infer _R, infer _S, infer _W, infer _N, infer E> ? E : never
-type Choices<P, Point extends keyof Points> =
-  ExtensionsOf<P> extends infer E
-    ? E extends Extension<Point, infer Name, infer In>
-      ? (Record<never, never> extends In ? Name : never) | ({ readonly use: Name } & In)
-      : never
+type Choices<P, Point extends keyof Points> = ExtensionsOf<P> extends infer E
+  ? E extends Extension<Point, infer Name, infer In>
+    ? (Record<never, never> extends In ? Name : never) | ({ readonly use: Name } & In)
     : never
+  : never
+
+/** The choices, or what to do when there are none. */
+type Choice<P, Point extends keyof Points> = [Choices<P, Point>] extends [never]
+  ? `no plugin provides a ${Point}: add one to plugins`
+  : Choices<P, Point>
 
 type KeyedOptions<P, K extends 'route' | 'service'> = {
   readonly [X in P as X extends { readonly name: infer N extends string; readonly '~types'?: infer T }
@@ -146,11 +150,11 @@ interface ServiceBase<P> {
   /** Origins, such as `'http://127.0.0.1:3001'`, or with a weight. Needed unless `discover` is there. */
   targets?: readonly (string | TargetSpec)[]
   /** Who finds the targets. */
-  discover?: Choices<P, 'discovery'>
+  discover?: Choice<P, 'discovery'>
   /** Default: 'roundRobin'. */
   balance?: 'roundRobin' | Choices<P, 'balancer'>
   /** Who speaks to the targets. Default: the kernel's HTTP client. */
-  connector?: Choices<P, 'connector'>
+  connector?: Choice<P, 'connector'>
   /** Send the client's Host on. Default: the target's. */
   preserveHost?: boolean
   pool?: PoolLimits

@@ -57,19 +57,19 @@ export function logicalPath(file: string, realImporter: string, logicalImporter:
 
 const extensions = ['.ts', '.mts', '.js', '.mjs', '.cts', '.cjs', '.json']
 
+/** The files that a relative import may mean, the most likely first. */
+export function relativeCandidates(specifier: string, folder: string): string[] {
+  const base = resolve(folder, specifier)
+  // TypeScript sources name each other as the JavaScript they would become.
+  const typed = base.replace(/\.([mc]?)js$/, '.$1ts')
+  if (extensions.includes(extname(base))) return typed === base ? [base] : [base, typed]
+  const appended = [base, join(base, 'index')].flatMap(path => extensions.map(extension => path + extension))
+  return extname(base) === '' ? appended : [base, ...appended]
+}
+
 /** Where a file would have to appear for a failed import to succeed. */
 export function missingCandidates(specifier: string, folder: string): string[] {
-  if (isRelativeImport(specifier)) {
-    const base = resolve(folder, specifier)
-    if (extname(base) === '') {
-      return [
-        ...extensions.map(extension => base + extension),
-        ...extensions.map(extension => join(base, `index${extension}`)),
-      ]
-    }
-    const typed = base.replace(/\.([mc]?)js$/, '.$1ts')
-    return typed === base ? [base] : [base, typed]
-  }
+  if (isRelativeImport(specifier)) return relativeCandidates(specifier, folder)
   if (isBuiltin(specifier) || specifier.startsWith('#')) return []
   const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
   return [join(nearestNodeModules(folder) ?? join(folder, 'node_modules'), name, 'package.json')]

@@ -204,7 +204,7 @@ function entries(value: unknown, key: string, report: Report): [string, unknown]
 /** Lets plugins' keys through the kernel's schema; each is then checked by its plugin's own. */
 function optionKeys(plugins: readonly PluginModel[], which: 'routeOptions' | 'serviceOptions') {
   return Object.fromEntries(
-    plugins.filter(plugin => plugin.definition[which] !== undefined).map(plugin => [plugin.name, z.unknown()]),
+    plugins.filter(plugin => plugin.definition[which] !== undefined).map(plugin => [plugin.name, z.unknown().optional()]),
   )
 }
 

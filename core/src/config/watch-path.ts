@@ -1,5 +1,5 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
-import { basename, dirname, isAbsolute, join, parse, resolve, sep } from 'node:path'
+import { dirname, isAbsolute, join, parse, resolve, sep } from 'node:path'
 
 /** A directory entry whose change may change what a path leads to. `folder` is a real path. */
 export interface WatchedEntry {
@@ -27,16 +27,15 @@ export function entriesOf(path: string): WatchedEntry[] {
     }
     const full = join(folder, name)
     const stats = entryStats(full)
-    const isLink = stats?.isSymbolicLink() === true
-    if (stats === undefined || isLink || rest.length === 0) entries.push({ folder, name })
+    const target = stats?.isSymbolicLink() ? linkTarget(full) : undefined
+    if (stats === undefined || stats.isSymbolicLink() || rest.length === 0) entries.push({ folder, name })
     if (stats === undefined) break
-    if (!isLink) {
+    if (target === undefined) {
       folder = full
       continue
     }
     links += 1
     if (links > maxLinks) break
-    const target = readlinkSync(full)
     rest.unshift(...split(target))
     if (isAbsolute(target)) folder = root
   }
@@ -47,15 +46,18 @@ function split(path: string): string[] {
   return path.split(sep).filter(part => part !== '' && part !== '.')
 }
 
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
+
 function entryStats(path: string): Stats | undefined {
   try {
     return lstatSync(path)
   } catch {
     return undefined
   }
-}
-
-/** The directory entry that an event's path names. */
-export function entryKey(path: string): string {
-  return join(dirname(path), basename(path))
 }

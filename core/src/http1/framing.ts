@@ -55,7 +55,7 @@ export function declaredLength(fields: Fields, minor: number, side: Side): numbe
   let length = text.length === 0 ? Number.NaN : 0
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    length = (classOf(code) & DIGIT) === 0 ? Number.NaN : length * 10 + code - 48
+    length = (classOf(code) & DIGIT) === 0 ? Number.NaN : length * 10 + (code - 48)
   }
   if (!Number.isSafeInteger(length)) throw invalid(side, 'Content-Length')
   return length

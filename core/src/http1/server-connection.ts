@@ -6,6 +6,7 @@ import { BodyDecoder, type DecoderSink } from './body-decoder.ts'
 import { type DeadlineOwner, deadlines } from './deadlines.ts'
 import { HeadReader } from './head-reader.ts'
 import { type RequestHead, requestHead } from './parse-head.ts'
+import { peerOf } from './peer.ts'
 import { PieceQueue } from './piece-queue.ts'
 import { responseHeadText } from './response-head.ts'
 import { defaultServerOptions, type ServerOptions } from './server-options.ts'
@@ -131,13 +132,15 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
 
   // What a stream asks of its connection.
 
-  mustClose(): boolean {
+  mustClose(status: number): boolean {
     const stream = this.#stream
     const { maxRequestsPerConnection, maxDiscardedBytes } = this.#options
-    if (stream === undefined || !stream.keepAlive || this.#draining || this.#ended || stream.bodyFailed) return true
+    if (stream === undefined || !stream.keepAlive || this.#isLast(stream)) return true
     if (maxRequestsPerConnection > 0 && this.#requests >= maxRequestsPerConnection) return true
     if (this.#decoder.done) return false
-    return stream.awaitsContinue || (!stream.takesBody && !stream.paused && this.#knownRest() > maxDiscardedBytes)
+    // A response that comes before the request's end mostly means that the rest is not wanted.
+    const rest = this.#decoder.remaining
+    return stream.awaitsContinue || (Number.isFinite(rest) ? rest > maxDiscardedBytes : status >= 400)
   }
 
   bodyComplete(): boolean {
@@ -152,11 +155,15 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     const stream = this.#stream
     this.#stream = undefined
     if (this.#phase !== 'exchange' || stream === undefined) return
-    this.#phase = 'discard'
-    const close = this.#closesAfter(stream)
-    if (close) this.#linger()
-    else if (this.#decoder.done) this.#next()
-    else this.#wait(this.#options.lingerTimeout)
+    if (stream.closes || this.#isLast(stream)) {
+      this.#linger()
+    } else if (this.#decoder.done) {
+      this.#next()
+    } else {
+      this.#phase = 'discard'
+      this.#discarded = 0
+      this.#wait(this.#options.lingerTimeout)
+    }
     this.#process()
   }
 
@@ -319,19 +326,15 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     else this.#wait(this.#options.keepAliveTimeout)
   }
 
-  #closesAfter(stream: Http1ServerStream): boolean {
-    return stream.closes || this.#draining || this.#ended || stream.bodyFailed
+  /** No request can come after this one, or none is wanted. */
+  #isLast(stream: Http1ServerStream): boolean {
+    return this.#draining || stream.bodyFailed || (this.#ended && this.#pieces.bytes === 0)
   }
 
   #countDiscarded(bytes: number): boolean {
     this.#discarded += bytes
     if (this.#discarded > this.#options.maxDiscardedBytes) this.#linger()
     return this.#phase === 'discard'
-  }
-
-  #knownRest(): number {
-    const rest = this.#decoder.remaining
-    return Number.isFinite(rest) ? rest : 0
   }
 
   /** Answers what could not become an exchange, or whose exchange failed, and closes. */
@@ -447,21 +450,3 @@ function asBadRequest(error: unknown): GatewayError {
 }
 
 function ignore(): void {}
-
-function peerOf(socket: Socket): Peer {
-  const secure = socket instanceof TLSSocket
-  const serverName = secure ? socket.servername : undefined
-  return {
-    address: plainAddress(socket.remoteAddress),
-    port: socket.remotePort ?? 0,
-    localAddress: plainAddress(socket.localAddress),
-    localPort: socket.localPort ?? 0,
-    secure,
-    serverName: typeof serverName === 'string' ? serverName : undefined,
-  }
-}
-
-/** A dual-stack listener shows IPv4 clients as IPv6: the address they have is the IPv4 one. */
-function plainAddress(address: string | undefined): string {
-  return address === undefined ? '' : address.startsWith('::ffff:') ? address.slice(7) : address
-}

@@ -11,8 +11,8 @@ import type { BodySink, Peer, ServerStream, ServerStreamHandler } from './wire.t
 export interface StreamConnection {
   readonly peer: Peer
   readonly writer: ServerWriter
-  /** The connection will not serve another request after this one. */
-  mustClose(): boolean
+  /** Whether a response of this status has to be the connection's last. */
+  mustClose(status: number): boolean
   /** The request body has come in whole. */
   bodyComplete(): boolean
   /** Somebody wants the body, or wants it again. */
@@ -51,6 +51,7 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
   #over = false
   #framing: ResponseFraming = 'none'
   #left = 0
+  #closes = false
 
   constructor(head: RequestHead, connection: StreamConnection) {
     this.method = head.method
@@ -68,8 +69,9 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
     return this.#connection.peer
   }
 
-  get headSent(): boolean {
-    return this.#headSent
+  /** The response says that it is the connection's last. */
+  get closes(): boolean {
+    return this.#closes
   }
 
   /** Body bytes may be decoded now. */
@@ -130,7 +132,7 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
     // A plugin may have set one of them; what frames the message is decided here alone.
     fields.removeHopByHop()
     const bodiless = this.method === 'HEAD' || status === 204 || status === 304
-    let close = this.#connection.mustClose()
+    let close = this.#connection.mustClose(status)
     let lines = ''
     if (bodiless) {
       this.#framing = 'none'
@@ -148,6 +150,7 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
       this.#framing = 'close'
       close = true
     }
+    this.#closes = close
     if (close) lines += 'Connection: close\r\n'
     else if (this.version === '1.0') lines += 'Connection: keep-alive\r\n'
     const text = responseHeadText(status, reason, fields, lines)

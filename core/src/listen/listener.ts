@@ -6,7 +6,7 @@ import { problemReply } from '../exchange/problem.ts'
 import { requestId } from '../exchange/request-id.ts'
 import { localResponse } from '../exchange/response.ts'
 import type { Entry } from '../exchange/route.ts'
-import { type ServerConnection, serveConnection } from '../http1/server-connection.ts'
+import { type HttpConnection, serveConnection } from '../http1/server-connection.ts'
 import { defaultServerOptions, type ServerOptions } from '../http1/server-options.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import { compileTrust } from './trust.ts'
@@ -32,7 +32,7 @@ export class Listener {
   readonly #server: Server
   readonly #log: Log
   readonly #events: ListenerEvents
-  readonly #connections = new Map<Socket, ServerConnection>()
+  readonly #connections = new Map<Socket, HttpConnection>()
   readonly #perClient = new Map<string, number>()
   #model: ListenerModel
   #entry: Entry

@@ -1,7 +1,8 @@
+import { compareSpecificity, compareText } from './endpoint.ts'
 import { parseHostPattern } from './host.ts'
 import type { Pattern } from './pattern.ts'
 import { type Condition, conditionsOf, implies, negate } from './predicate.ts'
-import { compareSpecificity, type RouteSpec } from './router.ts'
+import type { RouteSpec } from './router.ts'
 
 export interface Conflict {
   /**
@@ -63,8 +64,6 @@ export function findConflicts(routes: readonly Omit<RouteSpec<unknown>, 'value'>
   }
   return conflicts.sort((a, b) => compareText(a.route, b.route))
 }
-
-const compareText = (a: string, b: string) => (a < b ? -1 : Number(a > b))
 
 const distinct = (items: readonly string[]) => [...new Set(items)].sort()
 

@@ -19,7 +19,13 @@ export interface Condition extends Predicate {
   readonly source: 'header' | 'query'
 }
 
-export function conditionsOf(headers: readonly Predicate[] = [], query: readonly Predicate[] = []): Condition[] {
+const none: readonly Condition[] = []
+
+export function conditionsOf(
+  headers: readonly Predicate[] = none,
+  query: readonly Predicate[] = none,
+): readonly Condition[] {
+  if (headers.length + query.length === 0) return none
   return [
     ...headers.map(header => ({ ...header, name: header.name.toLowerCase(), source: 'header' as const })),
     ...query.map(parameter => ({ ...parameter, source: 'query' as const })),

@@ -1,0 +1,37 @@
+import { typecheck } from '../config/typecheck.ts'
+import type { Model } from '../config/model.ts'
+import { defineCommand } from './command.ts'
+import { configFile } from './config-file.ts'
+import { inspectConfig } from './inspect-config.ts'
+import { hasErrors, mergeProblems } from './problems.ts'
+import { count, countProblems, printProblems, shortName } from './report.ts'
+
+export const check = defineCommand({
+  name: 'check',
+  summary: 'Load, type-check and validate a config without starting anything.',
+  details: `One line a problem on standard output: file:line:col severity CODE message. Plugins are not set up,
+so what only their set-up can find is not found here.`,
+  options: {
+    strict: { type: 'boolean', help: 'Fail on warnings, too' },
+    json: { type: 'boolean', help: 'Print the problems as a JSON array' },
+  },
+  async run(given, { strict, json }) {
+    const file = configFile(given)
+    const [{ model, problems: found }, types] = await Promise.all([inspectConfig(file), typecheck(file)])
+    const problems = mergeProblems(found, types)
+    if (json) process.stdout.write(`${JSON.stringify(problems, undefined, 2)}\n`)
+    else {
+      printProblems(problems, process.stdout)
+      process.stderr.write(`${summary(file, hasErrors(problems) ? undefined : model, countProblems(problems))}\n`)
+    }
+    return hasErrors(problems) || (strict && problems.length > 0) ? 1 : 0
+  },
+})
+
+function summary(file: string, model: Model | undefined, problems: string): string {
+  if (model === undefined) return problems
+  const { routes, services, plugins } = model
+  const parts = [count(routes.length, 'route'), count(services.length, 'service'), count(plugins.length, 'plugin')]
+  const fine = problems === 'no problems' ? 'is fine' : `has ${problems}`
+  return `${shortName(file)} ${fine}: ${parts.join(', ')}`
+}

@@ -1,0 +1,14 @@
+import { resolve } from 'node:path'
+import { findConfigFile } from '../config/load.ts'
+
+/** No config file was named and none is there. */
+export class NoConfigFile extends Error {
+  override readonly name = 'NoConfigFile'
+}
+
+/** @throws NoConfigFile */
+export function configFile(given: string | undefined): string {
+  const file = given === undefined ? findConfigFile(process.cwd()) : resolve(given)
+  if (file !== undefined) return file
+  throw new NoConfigFile(`no config in ${process.cwd()}: write a gateway.config.ts there, or name the file`)
+}

@@ -1,0 +1,32 @@
+import type { Model } from '../config/model.ts'
+import { defineCommand } from './command.ts'
+import { configFile } from './config-file.ts'
+import { inspectConfig } from './inspect-config.ts'
+import { hasErrors } from './problems.ts'
+import { redact } from './redact.ts'
+import { printProblems } from './report.ts'
+
+export const print = defineCommand({
+  name: 'print',
+  summary: 'Print the config as the gateway understands it, as JSON.',
+  details: 'Defaults are filled in, durations are milliseconds, sizes are bytes, secrets are redacted.',
+  options: {},
+  async run(given) {
+    const { model, problems } = await inspectConfig(configFile(given))
+    if (model === undefined || hasErrors(problems)) {
+      printProblems(problems, process.stderr)
+      return 1
+    }
+    process.stdout.write(`${JSON.stringify(redact(printable(model)), undefined, 2)}\n`)
+    return 0
+  },
+})
+
+/** Without what the gateway derives for itself: the compiled pattern of a path and the code of a plugin. */
+function printable({ plugins, routes, ...rest }: Model): unknown {
+  return {
+    ...rest,
+    plugins: plugins.map(({ name, definition, options }) => ({ name, stage: definition.stage ?? 'shape', options })),
+    routes: routes.map(({ pattern: _, ...route }) => route),
+  }
+}

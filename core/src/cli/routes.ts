@@ -1,0 +1,72 @@
+import type { FieldPredicate, RouteAction, RouteModel } from '../config/model.ts'
+import { defineCommand } from './command.ts'
+import { configFile } from './config-file.ts'
+import { inspectConfig } from './inspect-config.ts'
+import { hasErrors } from './problems.ts'
+import { redact } from './redact.ts'
+import { printProblems } from './report.ts'
+import { compareRoutes } from './route-order.ts'
+
+export const routes = defineCommand({
+  name: 'routes',
+  summary: 'List the routes, of any two that one request could meet the more specific first.',
+  options: { json: { type: 'boolean', help: 'Print them as a JSON array' } },
+  async run(given, { json }) {
+    const { model, problems } = await inspectConfig(configFile(given))
+    if (model === undefined || hasErrors(problems)) {
+      printProblems(problems, process.stderr)
+      return 1
+    }
+    const rows = model.routes.toSorted(compareRoutes).map(rowOf)
+    process.stdout.write(json ? `${JSON.stringify(rows, undefined, 2)}\n` : tableOf(rows))
+    return 0
+  },
+})
+
+interface Row {
+  readonly name: string
+  readonly method: string
+  readonly host: string
+  readonly path: string
+  readonly to: string
+  /** Conditions on header fields and query parameters. */
+  readonly when: string
+  /** Those with options on the route. */
+  readonly plugins: readonly string[]
+}
+
+function rowOf(route: RouteModel): Row {
+  return {
+    name: route.name,
+    method: route.methods.join(', ') || 'ANY',
+    host: route.hosts.join(', ') || '*',
+    path: route.pattern.text,
+    to: describe(route.action),
+    when: [...route.headers.map(field => condition('header', field)), ...route.query.map(field => condition('query', field))].join(', '),
+    plugins: Object.keys(route.options),
+  }
+}
+
+function describe(action: RouteAction): string {
+  if (action.kind === 'redirect') return `redirect ${action.status} ${action.to}`
+  if (action.kind === 'reply') return `reply ${action.reply.status}`
+  const { service, rewrite, stripPrefix } = action
+  const path = rewrite === undefined ? '' : ` ${rewrite}`
+  return `${service}${stripPrefix === undefined ? path : ` without ${stripPrefix}`}`
+}
+
+function condition(kind: string, field: FieldPredicate): string {
+  // A header that has to hold a token is a secret written into a config.
+  const shown = redact(field) as { value?: unknown; pattern?: unknown }
+  if (field.not) return `no ${kind} ${field.name}`
+  if (field.pattern !== undefined) return `${kind} ${field.name} ~ ${shown.pattern}`
+  return field.value === undefined ? `${kind} ${field.name}` : `${kind} ${field.name} = ${shown.value}`
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const head = ['METHOD', 'HOST', 'PATH', 'TO', 'WHEN', 'PLUGINS', 'NAME']
+  const cells = rows.map(row => [row.method, row.host, row.path, `→ ${row.to}`, row.when || '-', row.plugins.join(', ') || '-', row.name])
+  const widths = head.map((title, column) => Math.max(title.length, ...cells.map(row => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()
+  return `${[head, ...cells].map(line).join('\n')}\n`
+}
