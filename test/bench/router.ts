@@ -129,7 +129,7 @@ interface FindMyWay {
 }
 
 async function findMyWay(): Promise<Contender | undefined> {
-  const from = process.env['FIND_MY_WAY'] ?? 'find-my-way'
+  const from = process.env.FIND_MY_WAY ?? 'find-my-way'
   try {
     const { default: create } = (await import(from)) as { default: () => FindMyWay }
     return {

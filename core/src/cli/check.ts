@@ -1,5 +1,5 @@
-import { typecheck } from '../config/typecheck.ts'
 import type { Model } from '../config/model.ts'
+import { typecheck } from '../config/typecheck.ts'
 import { defineCommand } from './command.ts'
 import { configFile } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
@@ -18,7 +18,7 @@ so what only their set-up can find is not found here.`,
   async run(given, { strict, json }) {
     const file = configFile(given)
     const [{ model, problems: found }, types] = await Promise.all([inspectConfig(file), typecheck(file)])
-    const problems = mergeProblems(found, types)
+    const problems = mergeProblems(found, types, file)
     if (json) process.stdout.write(`${JSON.stringify(problems, undefined, 2)}\n`)
     else {
       printProblems(problems, process.stdout)

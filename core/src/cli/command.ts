@@ -52,9 +52,18 @@ export function defineCommand<const O extends OptionTable>(spec: Spec<O>): Comma
   }
 }
 
-function parse<O extends OptionTable>(argv: readonly string[], table: O): { file: string | undefined; values: Values<O> } {
+function parse<O extends OptionTable>(
+  argv: readonly string[],
+  table: O,
+): { file: string | undefined; values: Values<O> } {
   const options = Object.fromEntries(Object.entries(table).map(([name, { type }]) => [name, { type }]))
-  const { positionals, tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true })
+  const { positionals, tokens } = parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
   const values: Record<string, unknown> = {}
   for (const [name, { type }] of Object.entries(table)) values[name] = type === 'boolean' ? false : undefined
   for (const token of tokens) {
@@ -75,7 +84,8 @@ interface OptionToken {
 
 function optionValue({ name, rawName, value, inlineValue }: OptionToken, table: OptionTable): string | true {
   const option = Object.hasOwn(table, name) ? table[name] : undefined
-  if (option === undefined || !rawName.startsWith('--')) throw unknown('option', rawName, [...Object.keys(table), 'help'])
+  if (option === undefined || !rawName.startsWith('--'))
+    throw unknown('option', rawName, [...Object.keys(table), 'help'])
   if (option.type === 'boolean') {
     if (value !== undefined) throw new UsageError(`${rawName} takes no value`)
     return true

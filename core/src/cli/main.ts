@@ -1,6 +1,7 @@
 import manifest from '../../package.json' with { type: 'json' }
 import { check } from './check.ts'
 import { type Command, table, UsageError, unknown } from './command.ts'
+import { NoConfigFile } from './config-file.ts'
 import { dev } from './dev.ts'
 import { print } from './print.ts'
 import { routes } from './routes.ts'
@@ -31,6 +32,10 @@ async function run(argv: readonly string[]): Promise<number> {
     if (asksForHelp(rest)) return show(command.help)
     return await command.run(rest)
   } catch (error) {
+    if (error instanceof NoConfigFile) {
+      process.stderr.write(`gateway: ${error.message}\n`)
+      return 1
+    }
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`gateway: ${error.message}\n\n${command?.help ?? overview}`)
     return 2
@@ -43,7 +48,11 @@ function runWithoutCommand(word: string | undefined): number {
   if (word === undefined) throw new UsageError('a command is missing')
   throw word.startsWith('-')
     ? unknown('option', word, ['help', 'version'])
-    : unknown('command', word, commands.map(({ name }) => name))
+    : unknown(
+        'command',
+        word,
+        commands.map(({ name }) => name),
+      )
 }
 
 function asksForHelp(argv: readonly string[]): boolean {

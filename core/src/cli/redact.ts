@@ -1,6 +1,17 @@
 /** Words that, at the end of a key, make its value a secret. */
 const secretWords = new Set([
-  'secret', 'password', 'passwd', 'passphrase', 'pwd', 'token', 'key', 'apikey', 'credential', 'authorization', 'cookie', 'pat',
+  'secret',
+  'password',
+  'passwd',
+  'passphrase',
+  'pwd',
+  'token',
+  'key',
+  'apikey',
+  'credential',
+  'authorization',
+  'cookie',
+  'pat',
 ])
 const redacted = '[redacted]'
 
@@ -10,7 +21,7 @@ const redacted = '[redacted]'
  *
  * A key that ends in a word such as `secret`, `password`, `token` or `key` (`apiKey`, `client_secret`, `X-API-Key`)
  * hides everything below it but booleans and null, except `publicKey`. So does a pair `{ name, value }` whose name does,
- * and the password in a URL.
+ * the password of a URL and such a parameter in its query.
  */
 export function redact(value: unknown): unknown {
   return show(value, false, [])
@@ -31,12 +42,16 @@ function show(value: unknown, secret: boolean, above: readonly object[]): unknow
 }
 
 function showPrimitive(value: unknown): unknown {
-  if (typeof value === 'string') return withoutUrlPassword(value)
+  if (typeof value === 'string') return withoutUrlSecrets(value)
   return typeof value === 'number' && Number.isFinite(value) ? value : String(value)
 }
 
-function withoutUrlPassword(text: string): string {
-  return text.replace(/^([a-z][a-z\d+.-]*:\/\/[^/?#@:]*):[^/?#]*@/i, `$1:${redacted}@`)
+function withoutUrlSecrets(text: string): string {
+  return text
+    .replace(/\b([a-z][a-z\d+.-]*:\/\/[^/?#@:\s]*):[^/?#\s]*@/gi, `$1:${redacted}@`)
+    .replace(/([?&])([^=&#\s]+)=[^&#\s]+/g, (pair, mark, name) =>
+      namesSecret(name) ? `${mark}${name}=${redacted}` : pair,
+    )
 }
 
 function showMap(map: ReadonlyMap<unknown, unknown>, secret: boolean, above: readonly object[]): unknown {
@@ -46,7 +61,11 @@ function showMap(map: ReadonlyMap<unknown, unknown>, secret: boolean, above: rea
   return entries.map(pair => pair.map(item => show(item, secret, above)))
 }
 
-function showEntries(entries: readonly (readonly [string, unknown])[], secret: boolean, above: readonly object[]): unknown {
+function showEntries(
+  entries: readonly (readonly [string, unknown])[],
+  secret: boolean,
+  above: readonly object[],
+): unknown {
   const name = entries.find(([key]) => key === 'name')?.[1]
   const secretPair = typeof name === 'string' && namesSecret(name)
   // A key may be "__proto__", which must become a property like any other.
@@ -60,7 +79,7 @@ function showEntries(entries: readonly (readonly [string, unknown])[], secret: b
 
 function showInstance(value: object): unknown {
   if (value instanceof RegExp) return String(value)
-  if (value instanceof URL) return withoutUrlPassword(value.href)
+  if (value instanceof URL) return withoutUrlSecrets(value.href)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString()
   if (value instanceof Uint8Array) return `[${value.byteLength} bytes]`
   return `[${value.constructor?.name || 'object'}]`

@@ -9,7 +9,9 @@ export interface ReloadQueue {
  * Runs one reload at a time. `run` hears of all files that changed since it last began; its signal is aborted when it
  * has been overtaken by a newer request, or by `stop()`. It must not reject.
  */
-export function createReloadQueue(run: (changed: readonly string[], signal: AbortSignal) => Promise<void>): ReloadQueue {
+export function createReloadQueue(
+  run: (changed: readonly string[], signal: AbortSignal) => Promise<void>,
+): ReloadQueue {
   const changed = new Set<string>()
   let requested = false
   let stopped = false

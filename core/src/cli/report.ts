@@ -32,7 +32,10 @@ function frameOf({ file, line, column }: Problem, output: Output): string {
 function paint(problem: Problem, output: Output): string {
   const { severity, code } = problem
   const colour = severity === 'error' ? 'red' : 'yellow'
-  return formatProblem(problem).replace(`${severity} ${code}`, `${styleText(colour, severity, { stream: output })} ${code}`)
+  return formatProblem(problem).replace(
+    `${severity} ${code}`,
+    `${styleText(colour, severity, { stream: output })} ${code}`,
+  )
 }
 
 function hasColours(output: Output): boolean {

@@ -1,7 +1,7 @@
 import type { RouteModel } from '../config/model.ts'
+import { compareSpecificity } from '../routing/endpoint.ts'
 import type { Segment } from '../routing/pattern.ts'
 import { conditionsOf } from '../routing/predicate.ts'
-import { compareSpecificity } from '../routing/router.ts'
 
 /**
  * The router's order, made total for a list: routes with hosts by their first host, exact before wildcards; paths segment
@@ -11,7 +11,7 @@ export function compareRoutes(a: RouteModel, b: RouteModel): number {
   return compareHosts(a, b) || comparePaths(a, b) || compareSpecificity(rank(a), rank(b)) || compareText(a.name, b.name)
 }
 
-const rank = ({ methods, headers, query }: RouteModel) => ({ methods, conditions: conditionsOf({ headers, query }) })
+const rank = ({ methods, headers, query }: RouteModel) => ({ methods, conditions: conditionsOf(headers, query) })
 
 function compareHosts({ hosts: [a] }: RouteModel, { hosts: [b] }: RouteModel): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined)

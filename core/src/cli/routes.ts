@@ -42,7 +42,10 @@ function rowOf(route: RouteModel): Row {
     host: route.hosts.join(', ') || '*',
     path: route.pattern.text,
     to: describe(route.action),
-    when: [...route.headers.map(field => condition('header', field)), ...route.query.map(field => condition('query', field))].join(', '),
+    when: [
+      ...route.headers.map(field => condition('header', field)),
+      ...route.query.map(field => condition('query', field)),
+    ].join(', '),
     plugins: Object.keys(route.options),
   }
 }
@@ -65,8 +68,20 @@ function condition(kind: string, field: FieldPredicate): string {
 
 function tableOf(rows: readonly Row[]): string {
   const head = ['METHOD', 'HOST', 'PATH', 'TO', 'WHEN', 'PLUGINS', 'NAME']
-  const cells = rows.map(row => [row.method, row.host, row.path, `→ ${row.to}`, row.when || '-', row.plugins.join(', ') || '-', row.name])
+  const cells = rows.map(row => [
+    row.method,
+    row.host,
+    row.path,
+    `→ ${row.to}`,
+    row.when || '-',
+    row.plugins.join(', ') || '-',
+    row.name,
+  ])
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map(row => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
   return `${[head, ...cells].map(line).join('\n')}\n`
 }

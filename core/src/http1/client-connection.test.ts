@@ -443,6 +443,26 @@ describe('back-pressure', () => {
     stream.resumeBody()
     expect(response.calls.at(-1)).toBe('end')
   })
+
+  test('bytes past the response that came while paused are not the next one’s answer', async () => {
+    const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n'
+    const server = await upstream(async (peer, number) => {
+      await peer.answer(number === 1 ? chunked : ok('own'))
+      await peer.gone()
+    })
+    const to = pool(server.origin, { maxConnections: 1 })
+    const first = send(to)
+    first.response.flowing = false
+    await first.response.heard('data')
+    const second = send(to)
+    server.peers[0]?.send(ok('forged'))
+    // A round trip beside it: by then the bytes are in the process.
+    await send(pool(server.origin)).response.over()
+    first.stream.resumeBody()
+    await second.response.over()
+    expect(first.response.calls.at(-1)).toBe('end')
+    expect(second.response.body).toBe('own')
+  })
 })
 
 describe('early responses', () => {

@@ -108,7 +108,10 @@ export function walk<T>(
       slot = (slot + 1) & mask
     }
   }
-  if (!found && param !== undefined && end !== at) found = step(param, key, end, method, query, fields) ?? found
+  if (!found && param !== undefined && end !== at) {
+    const below = step(param, key, end, method, query, fields)
+    if (below !== undefined) found = below
+  }
   if (!found && wildcard !== undefined) found = pick(wildcard, method, query, fields)
   return found
 }
@@ -127,7 +130,7 @@ function step<T>(node: Node<T>, key: string, end: number, method: string, query:
   return node.here === undefined ? undefined : pick(node.here, method, query, fields)
 }
 
-/** Every endpoint whose path matches, in the order in which `walk` asks them. */
+/** Every endpoint whose path matches, the most specific path first. */
 export function collect<T>(node: Node<T>, key: string, at: number, endpoints: Endpoint<T>[]): void {
   const slash = key.indexOf('/', at)
   const end = slash === -1 ? key.length : slash

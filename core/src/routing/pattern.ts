@@ -102,7 +102,7 @@ const literalFaults: readonly (readonly [fault: RegExp, error: string])[] = [
   [/^(?:\.|%2e){1,2}$/i, 'dot segments match nothing: leave them out'],
   [/%2f/i, 'an encoded slash cannot be matched by a literal: use a parameter'],
   [/%5c|\\/i, 'a path with a backslash is refused before it is routed: leave it out'],
-  [/%(?:[01][\da-f]|7f)/i, 'a path with control characters is refused before it is routed: leave them out'],
+  [/%(?:[01][\da-f]|7f)|\p{Cc}/iu, 'a path with control characters is refused before it is routed: leave them out'],
   [/%(?![\da-f]{2})/i, '"%" begins no encoding: write "%25"'],
 ]
 

@@ -52,7 +52,7 @@ export interface Router<T> {
    * @param query without the question mark
    */
   match(method: string, host: string, path: string, query: string, fields: FieldReader): Endpoint<T> | Miss
-  /** Every route that host and path lead to, in the order in which `match` asks them. Costs more than a match. */
+  /** Every route that host and path lead to, the most specific path first. Costs more than a match. */
   explain(method: string, host: string, path: string, query: string, fields: FieldReader): Candidate[]
 }
 

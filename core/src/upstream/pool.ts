@@ -42,7 +42,7 @@ export interface PoolStats {
   readonly queued: number
 }
 
-export const poolDefaults: PoolOptions = {
+const poolDefaults: PoolOptions = {
   maxConnections: 512,
   maxQueued: 1_024,
   idleTimeout: 55_000,

@@ -1,0 +1,90 @@
+import { type LoadedConfig, loadConfigFile } from '../config/load.ts'
+import { normalise } from '../config/normalise.ts'
+import type { Problem } from '../config/problem.ts'
+import { typecheck } from '../config/typecheck.ts'
+import type { FileWatcher } from '../config/watch.ts'
+import { kernel } from './inspect-config.ts'
+import { hasErrors, mergeProblems, placeProblems, problemsOf } from './problems.ts'
+
+/**
+ * What type errors do: `ignore` does not look for them; `refuse` waits for the compiler and keeps a config with errors
+ * out; `show` takes the config at once and tells of them when they are known.
+ */
+export type TypeErrors = 'ignore' | 'refuse' | 'show'
+
+export interface BringUpOptions {
+  readonly file: string
+  readonly typeErrors: TypeErrors
+  readonly watcher: FileWatcher | undefined
+  /** The command line's changes to the config. */
+  adjust(config: unknown): unknown
+  /** Starts or reloads the gateway; resolves with the warnings. What it rejects with becomes problems. */
+  apply(config: unknown): Promise<readonly Problem[]>
+}
+
+export type BroughtUp =
+  | {
+      readonly ok: true
+      /** As the gateway got it. */
+      readonly config: unknown
+      readonly warnings: readonly Problem[]
+      /** With `show`; empty otherwise. */
+      readonly typeErrors: Promise<readonly Problem[]>
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/**
+ * Makes a function that takes the config from its file to the gateway, and type-checks beside the load. What goes wrong
+ * comes back as problems with their places, and then nothing has changed. `signal` ends the type check early.
+ */
+export function createBringUp(options: BringUpOptions): (signal: AbortSignal) => Promise<BroughtUp> {
+  const { file, typeErrors, watcher, adjust, apply } = options
+  let serving: LoadedConfig | undefined
+
+  return async signal => {
+    const typing = typeErrors === 'ignore' ? Promise.resolve([]) : typesOf(file, signal)
+    const load = await loadConfigFile(file, { kernel })
+    const files = new Set([...load.files, ...(serving?.files ?? [])])
+    await watcher?.update(files, load.hashes)
+    const result = load.ok ? await take(load, typing) : refusal(file, load.problems, await typing)
+    if (result.ok) return result
+    // The load saw no module that is there for its types alone, yet the mistake may have to be mended in one.
+    const mistaken = result.problems.flatMap(problem => problem.file ?? [])
+    if (mistaken.some(other => !files.has(other))) await watcher?.update([...files, ...mistaken])
+    return result
+  }
+
+  async function take(load: LoadedConfig, typing: Promise<Problem[]>): Promise<BroughtUp> {
+    const config = adjust(load.config)
+    if (typeErrors === 'refuse') {
+      const types = await typing
+      if (hasErrors(types)) {
+        load.dispose()
+        return refusal(file, placeProblems(normalise(config).problems, file), types)
+      }
+    }
+    try {
+      const warnings = placeProblems(await apply(config), file)
+      // What still runs of the old config keeps its own source map alive.
+      serving?.dispose()
+      serving = load
+      return { ok: true, config, warnings: [...load.warnings, ...warnings], typeErrors: typing }
+    } catch (error) {
+      load.dispose()
+      return refusal(file, problemsOf(error, file), await typing)
+    }
+  }
+}
+
+function refusal(file: string, found: readonly Problem[], types: readonly Problem[]): BroughtUp {
+  return { ok: false, problems: mergeProblems(found, types, file) }
+}
+
+async function typesOf(file: string, signal: AbortSignal): Promise<Problem[]> {
+  try {
+    return await typecheck(file, { signal })
+  } catch (error) {
+    if (signal.aborted) return []
+    throw error
+  }
+}

@@ -1,0 +1,45 @@
+import type { Log } from '../contract/host.ts'
+import { defineCommand } from './command.ts'
+import { configFile } from './config-file.ts'
+import { accessLogOn } from './override-listener.ts'
+import { countProblems, printFrames, shortName } from './report.ts'
+import { type Reload, type Reporter, serve } from './serve.ts'
+
+export const dev = defineCommand({
+  name: 'dev',
+  summary: 'Run the gateway, reload at every save, show type errors.',
+  details: `A config with type errors is not taken: the gateway does not start with it, and a running one goes on with
+the last good config. Every request is logged, unless the config says log: { access: false }.`,
+  options: {
+    'allow-type-errors': { type: 'boolean', help: 'Take the config at once and show its type errors after' },
+  },
+  async run(given, { 'allow-type-errors': allowed }) {
+    return serve(configFile(given), {
+      logLevel: undefined,
+      watch: true,
+      typeErrors: allowed ? 'show' : 'refuse',
+      adjust: accessLogOn,
+      createReporter,
+    })
+  },
+})
+
+/** A line a save, and what is wrong with the lines of source it is wrong in. */
+function createReporter(log: Log): Reporter {
+  return {
+    reloaded: reload => log.info(`${what(reload)}: live in ${reload.ms} ms`, { generation: reload.generation }),
+    refused(reload, problems) {
+      printFrames(problems, process.stderr)
+      const { ms, generation } = reload
+      log.error(`${what(reload)}: ${countProblems(problems)} after ${ms} ms, the old config goes on serving`, {
+        generation,
+      })
+    },
+    remarks: problems => printFrames(problems, process.stderr),
+  }
+}
+
+function what({ changed: [first, ...others] }: Reload): string {
+  if (first === undefined) return 'reload asked for'
+  return `${shortName(first)}${others.length === 0 ? '' : ` and ${others.length} more`} changed`
+}

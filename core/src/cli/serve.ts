@@ -1,0 +1,138 @@
+import { statSync } from 'node:fs'
+import type { Problem } from '../config/problem.ts'
+import { watchFiles } from '../config/watch.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
+import { createLog, type LevelledLog, type LogLevel } from '../log.ts'
+import { type BroughtUp, createBringUp, type TypeErrors } from './bring-up.ts'
+import { firstStopSignal, onHangUp, surviveFaults } from './process-events.ts'
+import { createReloadQueue } from './reload-queue.ts'
+import { printProblems } from './report.ts'
+
+export interface ServeOptions {
+  /** Holds whatever the config says, now and after every reload. */
+  readonly logLevel: LogLevel | undefined
+  readonly watch: boolean
+  readonly typeErrors: TypeErrors
+  adjust(config: unknown): unknown
+  /** Tells how reloads went. */
+  createReporter(log: LevelledLog): Reporter
+}
+
+export interface Reload {
+  /** Absolute; empty when it was asked for by SIGHUP. */
+  readonly changed: readonly string[]
+  /** From the save, or the signal, to the moment this is told. */
+  readonly ms: number
+  /** The one that serves now. */
+  readonly generation: number
+}
+
+export interface Reporter {
+  reloaded(reload: Reload): void
+  /** The config was not taken; the old one goes on serving. */
+  refused(reload: Reload, problems: readonly Problem[]): void
+  /** Warnings of a config that was taken, and type errors that did not keep it out. */
+  remarks(problems: readonly Problem[]): void
+}
+
+/**
+ * Runs a gateway until SIGTERM or SIGINT, then drains it and resolves with 0; with 1 when it could not start. SIGHUP, and
+ * with `watch` every change of a file that the config is made of, reloads it.
+ */
+export async function serve(file: string, options: ServeOptions): Promise<number> {
+  const log = createLog(options.logLevel ?? 'info', { pretty: process.stdout.isTTY })
+  const reporter = options.createReporter(log)
+  const stopSignal = firstStopSignal()
+  surviveFaults(log)
+
+  let gateway: Gateway | undefined
+  const watcher = options.watch
+    ? watchFiles(changed => queue.request(changed), { onWarning: message => log.warn(message) })
+    : undefined
+  const bringUp = createBringUp({
+    file,
+    typeErrors: options.typeErrors,
+    watcher,
+    adjust: options.adjust,
+    async apply(config) {
+      if (gateway !== undefined) return (await gateway.reload(config)).warnings
+      log.level = options.logLevel ?? levelOf(config)
+      gateway = await start(config, log)
+      // The kernel has logged its warnings.
+      return []
+    },
+  })
+  const queue = createReloadQueue(async (changed, signal) => {
+    const began = beginning(changed)
+    try {
+      settle(await bringUp(signal), changed, began)
+    } catch (error) {
+      log.error('the reload failed, the old config goes on serving', { err: error })
+    }
+  })
+
+  function settle(result: BroughtUp, changed: readonly string[], began: number): void {
+    const reload = { changed, ms: Math.round(Date.now() - began), generation: gateway?.generations[0]?.id ?? 0 }
+    if (!result.ok) return reporter.refused(reload, result.problems)
+    log.level = options.logLevel ?? levelOf(result.config)
+    reporter.reloaded(reload)
+    remark(result)
+  }
+
+  function remark({ warnings, typeErrors }: Extract<BroughtUp, { ok: true }>): void {
+    if (warnings.length > 0) reporter.remarks(warnings)
+    typeErrors.then(
+      problems => problems.length > 0 && reporter.remarks(problems),
+      (error: unknown) => log.error('the type check failed', { err: error }),
+    )
+  }
+
+  const first = await bringUp(new AbortController().signal)
+  if (!first.ok || gateway === undefined) {
+    if (!first.ok) printProblems(first.problems, process.stderr)
+    await watcher?.close()
+    return 1
+  }
+  remark(first)
+  for (const { url } of gateway.addresses) log.info('listening', { url })
+  onHangUp(() => queue.request([]))
+
+  const signal = await stopSignal
+  log.info('stopping', { signal, inFlight: gateway.generations.reduce((sum, { inFlight }) => sum + inFlight, 0) })
+  await Promise.all([queue.stop(), watcher?.close()])
+  await gateway.close()
+  log.info('stopped')
+  return 0
+}
+
+async function start(config: unknown, log: LevelledLog): Promise<Gateway> {
+  const gateway = await createGateway(config, { log })
+  try {
+    await gateway.listen()
+    return gateway
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
+}
+
+const levels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'] satisfies LogLevel[]
+
+/** What the config asks for. Nonsense is for the kernel to refuse. */
+function levelOf(config: unknown): LogLevel {
+  const level = (config as { log?: { level?: unknown } } | undefined)?.log?.level
+  return isLevel(level) ? level : 'info'
+}
+
+function isLevel(level: unknown): level is LogLevel {
+  return typeof level === 'string' && levels.includes(level)
+}
+
+/** When the newest of the files was saved, on the system's clock; now, where that cannot be told. */
+function beginning(changed: readonly string[]): number {
+  // ctime, since a file that was copied or renamed into place may bring an old mtime along.
+  const saved = changed.map(file => statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0)
+  const newest = Math.max(0, ...saved)
+  const now = Date.now()
+  return newest > now - 10_000 && newest <= now ? newest : now
+}

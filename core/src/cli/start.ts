@@ -1,0 +1,55 @@
+import { formatProblem, type Problem } from '../config/problem.ts'
+import type { Log } from '../contract/host.ts'
+import type { LogLevel } from '../log.ts'
+import { defineCommand, UsageError } from './command.ts'
+import { configFile } from './config-file.ts'
+import { overrideListener } from './override-listener.ts'
+import { shortName } from './report.ts'
+import { type Reporter, serve } from './serve.ts'
+
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies LogLevel[]
+
+export const start = defineCommand({
+  name: 'start',
+  summary: 'Run the gateway.',
+  details: `SIGTERM and SIGINT stop it: it accepts no more, lets requests end and exits with 0; a second one ends it
+at once. SIGHUP reloads the config.`,
+  options: {
+    port: { type: 'string', value: 'N', help: "Port of the first listener, instead of the config's" },
+    host: { type: 'string', value: 'H', help: "Address of the first listener, instead of the config's" },
+    'log-level': { type: 'string', value: 'LEVEL', choices: logLevels, help: "Instead of the config's" },
+    watch: { type: 'boolean', help: 'Reload when a file of the config is saved' },
+  },
+  async run(given, { port: portText, host, 'log-level': level, watch }) {
+    const port = portText === undefined ? undefined : readPort(portText)
+    return serve(configFile(given), {
+      logLevel: logLevels.find(known => known === level),
+      watch,
+      typeErrors: 'ignore',
+      adjust: config => overrideListener(config, { port, host }),
+      createReporter,
+    })
+  },
+})
+
+function readPort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new UsageError(`--port must be a number from 0 to 65535, not "${text}"`)
+}
+
+/** Everything goes to the log, a line a problem, for whoever collects it. */
+function createReporter(log: Log): Reporter {
+  const write = (problem: Problem) => {
+    const { severity, code, file, line, column } = problem
+    log[severity === 'error' ? 'error' : 'warn'](formatProblem(problem), { code, file, line, column })
+  }
+  const names = (changed: readonly string[]) => (changed.length === 0 ? {} : { changed: changed.map(shortName) })
+  return {
+    reloaded: ({ changed, ms, generation }) => log.info('reloaded', { generation, ms, ...names(changed) }),
+    refused({ changed, generation }, problems) {
+      for (const problem of problems) write(problem)
+      log.error('not reloaded, the old config goes on serving', { generation, ...names(changed) })
+    },
+    remarks: problems => problems.forEach(write),
+  }
+}

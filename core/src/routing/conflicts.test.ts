@@ -1,0 +1,247 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { findConflicts } from './conflicts.ts'
+import { type Pattern, parsePattern } from './pattern.ts'
+import type { Predicate } from './predicate.ts'
+import { compileRouter, type RouteSpec } from './router.ts'
+
+interface Given {
+  readonly hosts?: readonly string[]
+  readonly headers?: readonly Predicate[]
+  readonly query?: readonly Predicate[]
+}
+
+/** `GET,POST /a /b`: methods, or ANY, and paths. */
+function route(name: string, match: string, given: Given = {}): RouteSpec<string> {
+  const [methods = '', ...paths] = match.split(' ')
+  const patterns = paths.map((text): Pattern => {
+    const pattern = parsePattern(text)
+    if ('error' in pattern) throw new Error(pattern.error)
+    return pattern
+  })
+  return { name, hosts: [], methods: methods === 'ANY' ? [] : methods.split(','), patterns, value: name, ...given }
+}
+
+const found = (...routes: RouteSpec<string>[]) =>
+  findConflicts(routes).map(({ kind, route: name, by }) => `${kind} ${name} by ${by}`)
+
+const x = (more: Omit<Predicate, 'name'> = {}) => ({ headers: [{ name: 'x', ...more }] })
+
+describe('duplicates', () => {
+  it('ask for the same in other words', () => {
+    expect(found(route('b', 'GET /u/:id'), route('a', 'GET /u/:name'))).toEqual(['duplicate b by a'])
+    expect(found(route('a', 'GET,POST /u /v'), route('b', 'POST,GET /v /u'))).toEqual(['duplicate b by a'])
+    expect(found(route('a', 'ANY /u/@me'), route('b', 'ANY /u/%40me'))).toEqual(['duplicate b by a'])
+    expect(
+      found(route('a', 'ANY /', { hosts: ['X.de', '*.y'] }), route('b', 'ANY /', { hosts: ['*.y', 'x.de'] })),
+    ).toEqual(['duplicate b by a'])
+    expect(
+      found(
+        route('a', 'ANY /', { headers: [{ name: 'X' }, { name: 'y' }] }),
+        route('b', 'ANY /', { headers: [{ name: 'y' }, { name: 'x' }] }),
+      ),
+    ).toEqual(['duplicate b by a'])
+    expect(found(route('a', 'ANY /*'), route('b', 'ANY /*'), route('c', 'ANY /*'))).toEqual([
+      'duplicate b by a',
+      'duplicate c by a',
+    ])
+  })
+
+  it('differ in nothing', () => {
+    expect(found(route('a', 'GET /u'), route('b', 'POST /u'))).toEqual([])
+    expect(found(route('a', 'GET /u'), route('b', 'GET /u/'))).toEqual([])
+    expect(found(route('a', 'GET /u/:id'), route('b', 'GET /u/*'))).toEqual([])
+    expect(found(route('a', 'GET /u', { hosts: ['x'] }), route('b', 'GET /u', { hosts: ['y'] }))).toEqual([])
+    expect(found(route('a', 'GET /u', { hosts: ['x'] }), route('b', 'GET /u'))).toEqual([])
+    expect(found(route('a', 'GET /u', x({ value: '1' })), route('b', 'GET /u', x({ value: '2' })))).toEqual([])
+    expect(found(route('a', 'GET /u', x()), route('b', 'GET /u', x({ not: true })))).toEqual([])
+    // A parameter, and a literal that decodes to its sign.
+    expect(found(route('a', 'GET /:a'), route('b', 'GET /%3A'))).toEqual([])
+  })
+})
+
+describe('unreachable', () => {
+  it('is what others by name together take', () => {
+    expect(found(route('c', 'GET,POST /u'), route('a', 'GET /u'), route('b', 'POST /u'))).toEqual([
+      'unreachable c by a',
+    ])
+    expect(found(route('a', 'GET,POST /u'), route('b', 'GET /u'))).toEqual(['unreachable b by a'])
+    expect(found(route('c', 'GET /u /v'), route('a', 'GET /u /w'), route('b', 'GET /v /z'))).toEqual([
+      'unreachable c by a',
+    ])
+    expect(findConflicts([route('c', 'GET,POST /u'), route('a', 'GET /u'), route('b', 'POST /u')])).toMatchObject([
+      { message: 'is never chosen: routes "a", "b" together take every request first' },
+    ])
+  })
+
+  it('is not what still has a host, a method or a path of its own', () => {
+    expect(found(route('b', 'GET /u', { hosts: ['x', 'y'] }), route('a', 'GET /u', { hosts: ['x', 'z'] }))).toEqual([
+      'ambiguous b by a',
+    ])
+    expect(found(route('b', 'ANY /u'), route('a', 'GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS /u'))).toEqual([])
+    expect(found(route('b', 'HEAD /u'), route('a', 'GET /u'))).toEqual([])
+    expect(found(route('b', 'GET /u'), route('a', 'HEAD /u'))).toEqual([])
+    expect(found(route('b', 'GET /u /v'), route('a', 'GET /u /w'))).toEqual(['ambiguous b by a'])
+  })
+
+  it('is what conditions take between them', () => {
+    expect(found(route('r', 'GET /u'), route('a', 'GET /u', x()), route('b', 'GET /u', x({ not: true })))).toEqual([
+      'unreachable r by a',
+    ])
+    const y = { name: 'y', value: '1' }
+    expect(
+      found(
+        route('r', 'GET /u'),
+        route('a', 'GET /u', x({ value: '1' })),
+        route('b', 'GET /u', { headers: [{ name: 'x', value: '1', not: true }, y] }),
+        route('c', 'GET /u', {
+          headers: [
+            { name: 'x', value: '1', not: true },
+            { ...y, not: true },
+          ],
+        }),
+      ),
+    ).toEqual(['unreachable r by a'])
+    expect(
+      found(route('r', 'GET /u'), route('a', 'GET /u', x()), route('b', 'GET /u', x({ value: '1', not: true }))),
+    ).toEqual(['ambiguous b by a', 'unreachable r by a'])
+    expect(
+      found(
+        route('r', 'GET /u'),
+        route('a', 'GET /u', x({ value: '1' })),
+        route('b', 'GET /u', x({ value: '2', not: true })),
+      ),
+    ).toEqual([])
+  })
+
+  it('is what conditions that are met anyway take', () => {
+    const both = { headers: [{ name: 'x' }, { name: 'x', pattern: /^a/ }] }
+    expect(found(route('r', 'GET /u', x({ value: 'abc' })), route('s', 'GET /u', both))).toEqual(['unreachable r by s'])
+    expect(found(route('r', 'GET /u', x({ value: 'bcd' })), route('s', 'GET /u', both))).toEqual([])
+  })
+
+  it('is a wildcard with nothing left', () => {
+    const all = [route('a', 'ANY /f/'), route('b', 'ANY /f/:x'), route('c', 'ANY /f/:x/*')]
+    expect(found(route('r', 'GET /f/*'), ...all)).toEqual(['unreachable r by a'])
+    expect(found(route('r', 'ANY /f/*'), ...all)).toEqual(['unreachable r by a'])
+    for (const one of all) expect(found(route('r', 'GET /f/*'), ...all.filter(other => other !== one))).toEqual([])
+    const deeper = [
+      ...all.slice(0, 2),
+      route('c', 'ANY /f/:x/'),
+      route('d', 'ANY /f/:x/:y'),
+      route('e', 'ANY /f/:x/:y/*'),
+    ]
+    expect(found(route('r', 'GET /f/*'), ...deeper)).toEqual(['unreachable r by a'])
+    expect(found(route('r', 'GET,HEAD /*'), route('a', 'GET / /:x /:x/*'))).toEqual(['unreachable r by a'])
+    expect(found(route('r', 'GET,PUT /*'), route('a', 'GET / /:x /:x/*'))).toEqual([])
+    expect(found(route('r', 'GET /*', { hosts: ['x'] }), route('a', 'GET / /:x /:x/*'))).toEqual([])
+  })
+})
+
+describe('ambiguous', () => {
+  it('are routes that one request can meet, neither more specific', () => {
+    const y = { headers: [{ name: 'y' }] }
+    expect(found(route('a', 'GET /u', x()), route('b', 'GET /u', y))).toEqual(['ambiguous b by a'])
+    expect(found(route('b', 'ANY /u', { query: [{ name: 'x' }] }), route('a', 'ANY /u', x()))).toEqual([
+      'ambiguous b by a',
+    ])
+    expect(found(route('a', 'GET,POST /u'), route('b', 'GET,PUT /u'))).toEqual(['ambiguous b by a'])
+    expect(
+      findConflicts([route('b', 'GET,PUT /u/:id', { hosts: ['h'] }), route('a', 'GET,POST /u/:x', { hosts: ['h'] })]),
+    ).toEqual([
+      {
+        kind: 'ambiguous',
+        route: 'b',
+        by: 'a',
+        message:
+          'and route "a" can both take a request for GET h/u/:id, and neither is more specific: "a" goes first, by its name',
+      },
+    ])
+  })
+
+  it('are not routes that no request meets, or of which one is more specific', () => {
+    expect(found(route('a', 'GET /u', x({ value: '1' })), route('b', 'GET /u', x({ value: '2' })))).toEqual([])
+    expect(found(route('a', 'GET /u', x({ value: '1' })), route('b', 'GET /u', x()))).toEqual([])
+    expect(found(route('a', 'GET /u', x({ pattern: /a/ })), route('b', 'GET /u', x()))).toEqual([])
+    expect(
+      found(route('a', 'GET /u', x({ pattern: /^a/ })), route('b', 'GET /u', x({ pattern: /^a/, not: true }))),
+    ).toEqual([])
+    expect(found(route('a', 'GET /u'), route('b', 'ANY /u'))).toEqual([])
+    expect(found(route('a', 'GET /a/:x/c'), route('b', 'GET /a/b/*'))).toEqual([])
+  })
+})
+
+const pathText = fc.constantFrom('/', '/*', '/:a', '/:b', '/:a/*', '/:a/', '/:a/:b', '/:a/:b/*', '/x', '/x/*', '/x/:a')
+const predicate = fc.oneof(
+  fc.record(
+    { name: fc.constantFrom('x', 'y'), value: fc.constantFrom('1', '2'), not: fc.boolean() },
+    { requiredKeys: ['name'] },
+  ),
+  fc.record({ name: fc.constantFrom('x', 'y'), pattern: fc.constantFrom(/1/, /[12]/), not: fc.boolean() }),
+)
+const table = fc
+  .array(
+    fc.record({
+      paths: fc.uniqueArray(pathText, { minLength: 1, maxLength: 2 }),
+      methods: fc.uniqueArray(fc.constantFrom('GET', 'HEAD', 'POST'), { maxLength: 2 }),
+      hosts: fc.uniqueArray(fc.constantFrom('h', 'i'), { maxLength: 2 }),
+      headers: fc.array(predicate, { maxLength: 2 }),
+    }),
+    { minLength: 2, maxLength: 8 },
+  )
+  .map(rows =>
+    rows.map(({ paths, methods, hosts, headers }, i) =>
+      route(`r${i}`, [methods.join() || 'ANY', ...paths].join(' '), { hosts, headers }),
+    ),
+  )
+
+/** Every request that these tables can tell apart, with the routes that take it when one after the other is left out. */
+function* requests() {
+  for (const method of ['GET', 'HEAD', 'POST', 'PUT'])
+    for (const host of ['h', 'i', 'j'])
+      for (const path of ['/', '/x', '/z', '/x/', '/z/', '/x/z', '/z/z', '/x/z/', '/z/z/', '/z/z/z', '/x/z/z'])
+        for (const x of [undefined, '0', '1', '2'])
+          for (const y of [undefined, '0', '1', '2']) {
+            const fields: Record<string, string | undefined> = { x, y }
+            yield { method, host, path, fields: { get: (name: string) => fields[name] } }
+          }
+}
+
+describe('for random tables', () => {
+  it('a route is reported as never chosen exactly when no request chooses it', () => {
+    fc.assert(
+      fc.property(table, routes => {
+        const router = compileRouter(routes)
+        const chosen = new Set<string>()
+        for (const { method, host, path, fields } of requests()) {
+          const match = router.match(method, host, path, '', fields)
+          if (match.found) chosen.add(match.name)
+        }
+        const reported = findConflicts(routes).filter(({ kind }) => kind !== 'ambiguous')
+        for (const { route: name } of reported) expect(chosen).not.toContain(name)
+        const names = new Set(reported.map(({ route: name }) => name))
+        for (const { name, headers = [] } of routes) {
+          // Conditions that contradict each other are a fault of one route alone, and none between routes.
+          if (chosen.has(name) || headers.length > 1) continue
+          expect(names).toContain(name)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('the result does not depend on the order of the routes', () => {
+    fc.assert(
+      fc.property(table, routes => {
+        expect(findConflicts(routes.toReversed())).toEqual(findConflicts(routes))
+      }),
+    )
+  })
+})
+
+it('10,000 routes that differ in a header only are gone through', () => {
+  const routes = Array.from({ length: 10_000 }, (_, i) => route(`r${i}`, 'GET /u', x({ value: String(i) })))
+  expect(findConflicts([...routes, route('s', 'GET /u', x({ value: '7' }))])).toMatchObject([
+    { kind: 'duplicate', route: 's', by: 'r7' },
+  ])
+})

@@ -1,0 +1,76 @@
+import { createGateway, type Gateway } from '@gateway/core'
+import { expect, vi } from 'vitest'
+import { deadlines } from '../../core/src/http1/deadlines.ts'
+import { Listener } from '../../core/src/listen/listener.ts'
+import { Pool } from '../../core/src/upstream/pool.ts'
+import { onCleanup } from './cleanup.ts'
+import { type RecordingLog, recordingLog } from './log.ts'
+
+/** Seen at work in this process. The gateway shows neither its pools nor its listeners, and leaks hide in both. */
+const pools = new Set<Pool>()
+const listeners = new Set<Listener>()
+const { request } = Pool.prototype
+Pool.prototype.request = function (...args) {
+  pools.add(this)
+  return request.apply(this, args)
+}
+const { listen } = Listener.prototype
+Listener.prototype.listen = function () {
+  listeners.add(this)
+  return listen.call(this)
+}
+
+export interface RunningGateway {
+  readonly gateway: Gateway
+  readonly port: number
+  readonly log: RecordingLog
+}
+
+/** A config as plain data; what is wrong with it rejects. */
+export type LooseConfig = Readonly<Record<string, unknown>>
+
+/**
+ * A gateway on port 0 of 127.0.0.1 with an access log, closed after the test. Then, with the clients gone, it must have
+ * let go of everything: no exchange, no busy or opening upstream connection, no client, and after closing no deadline.
+ */
+export async function startGateway(config: LooseConfig): Promise<RunningGateway> {
+  const log = recordingLog()
+  const listenSettings = { port: 0, host: '127.0.0.1', ...(config['listen'] as object | undefined) }
+  const gateway = await createGateway({ log: { access: true }, ...config, listen: listenSettings }, { log })
+  const [address] = await gateway.listen()
+  if (address === undefined) throw new Error('it does not listen')
+  onCleanup('gateways', async () => {
+    try {
+      await vi.waitFor(() => expectNothingUnderWay(gateway), { timeout: 5_000, interval: 2 })
+    } finally {
+      await gateway.close()
+    }
+    expect([...pools].map(pool => pool.stats)).toEqual([...pools].map(() => nothing))
+    expect(gateway.shared).toEqual([])
+    expect(deadlines.size).toBe(0)
+    pools.clear()
+    listeners.clear()
+  })
+  return { gateway, port: address.port, log }
+}
+
+const nothing = { open: 0, idle: 0, busy: 0, connecting: 0, queued: 0 }
+
+function expectNothingUnderWay(gateway: Gateway): void {
+  expect([...listeners].map(listener => listener.connections)).toEqual([...listeners].map(() => 0))
+  expect([...pools].map(({ stats }) => ({ ...stats, open: 0, idle: 0 }))).toEqual([...pools].map(() => nothing))
+  expect(gateway.generations.map(generation => generation.inFlight)).toEqual([0])
+}
+
+/** A config of one service behind one route for everything. */
+export function proxyTo(
+  targets: string | readonly unknown[],
+  more: { readonly route?: object; readonly service?: object; readonly listen?: object } & LooseConfig = {},
+): LooseConfig {
+  const { route, service, ...rest } = more
+  return {
+    ...rest,
+    services: { backend: { targets: typeof targets === 'string' ? [targets] : targets, ...service } },
+    routes: { all: { match: 'ANY /*', service: 'backend', ...route } },
+  }
+}

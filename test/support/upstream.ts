@@ -1,0 +1,120 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { createServer, type ListenOptions, type Server } from 'node:net'
+import { onCleanup } from './cleanup.ts'
+import type { Message } from './message.ts'
+import { responseText, Wire } from './wire.ts'
+
+export interface RawUpstream {
+  readonly origin: string
+  readonly server: Server
+  /** Connections in the order in which they came. */
+  readonly wires: readonly Wire[]
+  /** The connection of that number, from 1, as soon as it has come. */
+  connection(number: number): Promise<Wire>
+}
+
+/** A server that does to each connection what a script says. A script that finds its connection closed just ends. */
+export async function rawUpstream(
+  script: (wire: Wire, number: number) => Promise<void> | void,
+  listen: ListenOptions = {},
+): Promise<RawUpstream> {
+  const wires: Wire[] = []
+  const server = createServer(socket => {
+    const wire = new Wire(socket)
+    wires.push(wire)
+    server.emit('wire')
+    void (async () => script(wire, wires.length))().catch(() => {})
+  })
+  server.listen({ host: '127.0.0.1', port: 0, ...listen })
+  await once(server, 'listening')
+  onCleanup('upstreams', async () => {
+    const closed = once(server, 'close')
+    server.close()
+    // The gateways are closed by now, so their connections must end without our help once they are read.
+    for (const wire of wires) wire.socket.resume()
+    await Promise.all(wires.map(wire => wire.gone()))
+    await closed
+  })
+  return {
+    origin: originOf(server),
+    server,
+    wires,
+    async connection(number) {
+      for (;;) {
+        const wire = wires[number - 1]
+        if (wire !== undefined) return wire
+        await once(server, 'wire')
+      }
+    },
+  }
+}
+
+export interface RecordingBackend extends RawUpstream {
+  /** What it was asked, byte for byte, in order of arrival. */
+  readonly requests: readonly Message[]
+  /** The only request there was. Throws when there was none or more. */
+  readonly only: Message
+}
+
+/** Keeps what it is asked and answers everything with what `answer` gives: by default 200 and `hello`. */
+export async function recordingBackend(
+  answer: (request: Message, connection: number) => string = () => responseText(200, [], 'hello'),
+  listen: ListenOptions = {},
+): Promise<RecordingBackend> {
+  const requests: Message[] = []
+  const upstream = await rawUpstream(async (wire, number) => {
+    for (;;) {
+      const request = await wire.request()
+      requests.push(request)
+      wire.send(answer(request, number))
+    }
+  }, listen)
+  return {
+    ...upstream,
+    requests,
+    get only() {
+      const [request, ...more] = requests
+      if (request === undefined || more.length > 0) throw new Error(`${requests.length} requests came instead of one`)
+      return request
+    },
+  }
+}
+
+export interface HttpUpstream {
+  readonly origin: string
+  readonly port: number
+}
+
+/** A node:http server, closed after the test. */
+export async function startUpstream(handler: RequestListener): Promise<HttpUpstream> {
+  const server = createHttpServer(handler)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onCleanup('upstreams', async () => {
+    const closed = once(server, 'close')
+    server.close()
+    server.closeAllConnections()
+    await closed
+  })
+  const origin = originOf(server)
+  return { origin, port: Number(new URL(origin).port) }
+}
+
+function originOf(server: Server): string {
+  const address = server.address()
+  if (address === null) throw new Error('it does not listen')
+  if (typeof address === 'string') return `unix:${address}`
+  return `http://${address.family === 'IPv6' ? '[::1]' : '127.0.0.1'}:${address.port}`
+}
+
+/** An origin of this machine at which nobody listens. */
+export async function refusingOrigin(): Promise<string> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const origin = originOf(server)
+  server.close()
+  await once(server, 'close')
+  return origin
+}
