@@ -35,9 +35,10 @@ export type BroughtUp =
 
 /**
  * Makes a function that takes the config from its file to the gateway, and type-checks beside the load. What goes wrong
- * comes back as problems with their places, and then nothing has changed. `signal` ends the type check early.
+ * comes back as problems with their places, and then nothing has changed. Undefined when `signal` was aborted before the
+ * config was taken: somebody else is about to load a newer one.
  */
-export function createBringUp(options: BringUpOptions): (signal: AbortSignal) => Promise<BroughtUp> {
+export function createBringUp(options: BringUpOptions): (signal: AbortSignal) => Promise<BroughtUp | undefined> {
   const { file, typeErrors, watcher, adjust, apply } = options
   let serving: LoadedConfig | undefined
 
@@ -46,21 +47,26 @@ export function createBringUp(options: BringUpOptions): (signal: AbortSignal) =>
     const load = await loadConfigFile(file, { kernel })
     const files = new Set([...load.files, ...(serving?.files ?? [])])
     await watcher?.update(files, load.hashes)
-    const result = load.ok ? await take(load, typing) : refusal(file, load.problems, await typing)
-    if (result.ok) return result
+    const result = load.ok ? await take(load, typing, signal) : refusal(file, load.problems, await typing)
+    if (result?.ok) return result
+    if (result === undefined || signal.aborted) return undefined
     // The load saw no module that is there for its types alone, yet the mistake may have to be mended in one.
     const mistaken = result.problems.flatMap(problem => problem.file ?? [])
     if (mistaken.some(other => !files.has(other))) await watcher?.update([...files, ...mistaken])
     return result
   }
 
-  async function take(load: LoadedConfig, typing: Promise<Problem[]>): Promise<BroughtUp> {
+  async function take(
+    load: LoadedConfig,
+    typing: Promise<Problem[]>,
+    signal: AbortSignal,
+  ): Promise<BroughtUp | undefined> {
     const config = adjust(load.config)
     if (typeErrors === 'refuse') {
       const types = await typing
-      if (hasErrors(types)) {
+      if (signal.aborted || hasErrors(types)) {
         load.dispose()
-        return refusal(file, placeProblems(normalise(config).problems, file), types)
+        return signal.aborted ? undefined : refusal(file, placeProblems(normalise(config).problems, file), types)
       }
     }
     try {

@@ -65,7 +65,8 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   const queue = createReloadQueue(async (changed, signal) => {
     const began = beginning(changed)
     try {
-      settle(await bringUp(signal), changed, began)
+      const result = await bringUp(signal)
+      if (result !== undefined) settle(result, changed, began)
     } catch (error) {
       log.error('the reload failed, the old config goes on serving', { err: error })
     }
@@ -88,8 +89,8 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   }
 
   const first = await bringUp(new AbortController().signal)
-  if (!first.ok || gateway === undefined) {
-    if (!first.ok) printProblems(first.problems, process.stderr)
+  if (!first?.ok || gateway === undefined) {
+    if (first?.ok === false) printProblems(first.problems, process.stderr)
     await watcher?.close()
     return 1
   }

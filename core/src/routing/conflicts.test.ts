@@ -177,7 +177,7 @@ const predicate = fc.oneof(
     { name: fc.constantFrom('x', 'y'), value: fc.constantFrom('1', '2'), not: fc.boolean() },
     { requiredKeys: ['name'] },
   ),
-  fc.record({ name: fc.constantFrom('x', 'y'), pattern: fc.constantFrom(/1/, /[12]/), not: fc.boolean() }),
+  fc.record({ name: fc.constantFrom('x', 'y'), pattern: fc.constant(/1/), not: fc.boolean() }),
 )
 const table = fc
   .array(
@@ -200,8 +200,8 @@ function* requests() {
   for (const method of ['GET', 'HEAD', 'POST', 'PUT'])
     for (const host of ['h', 'i', 'j'])
       for (const path of ['/', '/x', '/z', '/x/', '/z/', '/x/z', '/z/z', '/x/z/', '/z/z/', '/z/z/z', '/x/z/z'])
-        for (const x of [undefined, '0', '1', '2'])
-          for (const y of [undefined, '0', '1', '2']) {
+        for (const x of [undefined, '0', '1', '2', '11'])
+          for (const y of [undefined, '0', '1', '2', '11']) {
             const fields: Record<string, string | undefined> = { x, y }
             yield { method, host, path, fields: { get: (name: string) => fields[name] } }
           }
