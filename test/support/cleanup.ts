@@ -1,9 +1,12 @@
 import { afterEach } from 'vitest'
 
 /** In the order in which a test is undone: a gateway must see its clients go, and let its upstreams go, by itself. */
-const order = ['clients', 'gateways', 'upstreams'] as const
+const order = ['clients', 'gateways', 'checks', 'upstreams'] as const
 
-const pending = { clients: [], gateways: [], upstreams: [] } as Record<(typeof order)[number], (() => Promise<void>)[]>
+const pending = { clients: [], gateways: [], checks: [], upstreams: [] } as Record<
+  (typeof order)[number],
+  (() => Promise<void>)[]
+>
 
 /** Runs after the test, newest first within its group. A clean-up that throws fails the test; the others still run. */
 export function onCleanup(group: (typeof order)[number], run: () => Promise<void>): void {

@@ -45,6 +45,8 @@ export async function startGateway(config: LooseConfig): Promise<RunningGateway>
     } finally {
       await gateway.close()
     }
+  })
+  onCleanup('checks', async () => {
     expect([...pools].map(pool => pool.stats)).toEqual([...pools].map(() => nothing))
     expect(gateway.shared).toEqual([])
     expect(deadlines.size).toBe(0)

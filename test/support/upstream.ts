@@ -26,7 +26,7 @@ export async function rawUpstream(
     server.emit('wire')
     void (async () => script(wire, wires.length))().catch(() => {})
   })
-  server.listen({ host: '127.0.0.1', port: 0, ...listen })
+  server.listen(listen.path === undefined ? { host: '127.0.0.1', port: 0, ...listen } : listen)
   await once(server, 'listening')
   onCleanup('upstreams', async () => {
     const closed = once(server, 'close')

@@ -100,8 +100,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
 
   const signal = await stopSignal
   log.info('stopping', { signal, inFlight: gateway.generations.reduce((sum, { inFlight }) => sum + inFlight, 0) })
-  await Promise.all([queue.stop(), watcher?.close()])
-  await gateway.close()
+  await Promise.all([gateway.close(), queue.stop(), watcher?.close()])
   log.info('stopped')
   return 0
 }

@@ -1,6 +1,8 @@
 import type * as z from 'zod'
 import type { Schema, SchemaIssue } from '../contract/schema.ts'
+import { readable, type ZodIssue } from './issue-text.ts'
 import { type Problem, suggest } from './problem.ts'
+import { childSchemas, knownKeys } from './schema-keys.ts'
 
 export type ConfigPath = readonly (string | number)[]
 export type Report = (problem: Omit<Problem, 'severity'> & { severity?: Problem['severity'] }) => void
@@ -15,112 +17,123 @@ export function validate(
   path: ConfigPath,
   report: Report,
 ): { value: unknown } | undefined {
-  const result = schema['~standard'].validate(value)
-  if (result instanceof Promise) {
-    report({
-      code: 'CONFIG_ASYNC_SCHEMA',
-      message: 'is checked by an asynchronous schema: use a synchronous one',
-      path,
-    })
-    return undefined
+  try {
+    const result = schema['~standard'].validate(value)
+    if ('then' in result) {
+      // Zod answers with a promise also when a check threw, and the promise then rejects.
+      result.then(undefined, () => {})
+      const message = 'is checked by a schema that is asynchronous, or that threw: it must answer at once'
+      report({ code: 'CONFIG_ASYNC_SCHEMA', message, path })
+      return undefined
+    }
+    if (result.issues === undefined) return { value: result.value }
+    if (result.issues.length === 0) report({ code: 'CONFIG_INVALID_VALUE', message: 'is not valid', path })
+    const place = { path, value, schemas: [schema] }
+    for (const issue of result.issues) reportIssue(issue, schema['~standard'].vendor === 'zod', place, report)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    report({ code: 'CONFIG_INVALID_VALUE', message: `could not be checked, its schema threw: ${reason}`, path })
   }
-  if (result.issues === undefined) return { value: result.value }
-  for (const issue of result.issues) reportIssue(issue, schema, path, report)
   return undefined
 }
 
-/** What zod tells beyond the standard. */
-type ZodIssue = z.core.$ZodIssue
+/** {@link validate} for the kernel's own schemas, with their output's type. */
+export function parse<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  path: ConfigPath,
+  report: Report,
+): z.output<S> | undefined {
+  return validate(schema, value, path, report)?.value as z.output<S> | undefined
+}
+
+interface Place {
+  readonly path: ConfigPath
+  readonly value: unknown
+  /** Schemas that apply here: several below a union. */
+  readonly schemas: readonly unknown[]
+}
+
+function below(place: Place, issue: SchemaIssue): Place {
+  let { path, value, schemas } = place
+  for (const part of issue.path ?? []) {
+    const bare = typeof part === 'object' ? part.key : part
+    const key = typeof bare === 'symbol' ? String(bare) : bare
+    path = [...path, key]
+    value = isRecord(value) || Array.isArray(value) ? Reflect.get(value, bare) : undefined
+    schemas = childSchemas(schemas, key)
+  }
+  return { path, value, schemas }
+}
+
+function reportIssue(issue: SchemaIssue, fromZod: boolean, above: Place, report: Report): void {
+  const place = below(above, issue)
+  const { path, value } = place
+  if (!fromZod || !isZodIssue(issue)) return report({ code: 'CONFIG_INVALID_VALUE', message: issue.message, path })
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      for (const key of issue.keys) report(unknownKey(key, path, knownKeys(place.schemas)))
+      return
+    case 'invalid_key':
+      for (const inner of issue.issues) {
+        report({ code: 'CONFIG_INVALID_KEY', message: `its name ${readable(inner, path.at(-1))}`, path })
+      }
+      return
+    case 'invalid_element':
+      for (const inner of issue.issues) reportIssue(inner, fromZod, place, report)
+      return
+    case 'invalid_union': {
+      const meant = meantBranch(issue.errors)
+      if (meant === undefined) break
+      for (const inner of meant) reportIssue(inner, fromZod, place, report)
+      return
+    }
+  }
+  const hint = issue.code === 'invalid_value' && typeof value === 'string' ? didYouMean(value, texts(issue.values)) : {}
+  report({ code: 'CONFIG_INVALID_VALUE', message: readable(issue, value), path, ...hint })
+}
 
 function isZodIssue(issue: SchemaIssue): issue is SchemaIssue & ZodIssue {
   return 'code' in issue && typeof issue.code === 'string'
 }
 
-function reportIssue(issue: SchemaIssue, schema: Schema, path: ConfigPath, report: Report): void {
-  const at = [...path, ...pathOf(issue)]
-  if (!isZodIssue(issue)) return report({ code: 'CONFIG_INVALID_VALUE', message: issue.message, path: at })
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(schema, pathOf(issue))
-    for (const key of issue.keys) report(unknownKey(key, at, known))
-    return
+/**
+ * The form of a union that was meant: its complaints say more than the union's. It is the only one whose outermost shape
+ * fits, so that what it misses lies deeper, or else the only one of the right type.
+ */
+function meantBranch(branches: readonly (readonly ZodIssue[])[]): readonly ZodIssue[] | undefined {
+  for (const fits of [
+    (issue: ZodIssue) => issue.path.length > 0 || issue.code === 'unrecognized_keys',
+    (issue: ZodIssue) => issue.path.length > 0 || (issue.code !== 'invalid_type' && issue.code !== 'invalid_value'),
+  ]) {
+    const meant = branches.filter(branch => branch.every(fits))
+    if (meant.length === 1) return meant[0]
   }
-  if (issue.code === 'invalid_key') {
-    for (const inner of issue.issues) report({ code: 'CONFIG_INVALID_KEY', message: inner.message, path: at })
-    return
-  }
-  if (issue.code === 'invalid_union') {
-    // The branch that got past the outermost shape is the one that was meant; its complaints say more than the union's.
-    const meant = issue.errors.filter(branch =>
-      branch.every(inner => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
-    )
-    const [only] = meant
-    if (meant.length === 1 && only !== undefined) {
-      for (const inner of only) reportIssue(inner, schema, at, report)
-      return
-    }
-  }
-  report({ code: 'CONFIG_INVALID_VALUE', message: readable(issue), path: at })
+  return undefined
 }
 
-function pathOf(issue: SchemaIssue): (string | number)[] {
-  return (issue.path ?? []).map(part => {
-    const key = typeof part === 'object' ? part.key : part
-    return typeof key === 'symbol' ? String(key) : key
-  })
-}
+const texts = (values: readonly unknown[]) => values.filter(value => typeof value === 'string')
 
 export function unknownKey(key: string, path: ConfigPath, known: readonly string[]): Omit<Problem, 'severity'> {
-  const near = suggest(key, known)
-  const hint =
-    near === undefined ? (known.length === 0 ? undefined : `known: ${known.join(', ')}`) : `did you mean "${near}"?`
   return {
     code: 'CONFIG_UNKNOWN_KEY',
     message: `unknown key "${key}"`,
     path: [...path, key],
-    ...(hint === undefined ? {} : { hint }),
+    ...hintFor(key, known, 40),
   }
 }
 
-/** The keys a zod object has at a path; nothing for other validators, whose messages have to speak for themselves. */
-function knownKeys(schema: unknown, path: ConfigPath): string[] {
-  let at: unknown = schema
-  for (const key of path) at = child(unwrap(at), key)
-  const shape = shapeOf(unwrap(at))
-  return shape === undefined ? [] : Object.keys(shape)
+/** A hint for a name that is none of those known. */
+export function didYouMean(word: string, known: readonly string[]): { hint?: string } {
+  return hintFor(word, known, 20)
 }
 
-function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  if (typeof schema !== 'object' || schema === null || !('shape' in schema)) return undefined
-  return schema.shape as Record<string, unknown>
+function hintFor(word: string, known: readonly string[], most: number): { hint?: string } {
+  const near = suggest(word, known)
+  if (near !== undefined) return { hint: `did you mean "${near}"?` }
+  return known.length > 0 && known.length <= most ? { hint: `known: ${known.join(', ')}` } : {}
 }
 
-function child(schema: unknown, key: string | number): unknown {
-  const shape = shapeOf(schema)
-  if (shape !== undefined && Object.hasOwn(shape, key)) return shape[key]
-  return definitionOf(schema)?.['element'] ?? definitionOf(schema)?.['valueType']
-}
-
-/** Past optional, default and pipe; of a union the member that is an object. */
-function unwrap(schema: unknown): unknown {
-  const definition = definitionOf(schema)
-  const inner = definition?.['innerType'] ?? definition?.['in']
-  if (inner !== undefined) return unwrap(inner)
-  const options = definition?.['options']
-  return Array.isArray(options) ? (options.map(unwrap).find(option => shapeOf(option) !== undefined) ?? schema) : schema
-}
-
-function definitionOf(schema: unknown): Record<string, unknown> | undefined {
-  if (typeof schema !== 'object' || schema === null || !('def' in schema)) return undefined
-  return schema.def as Record<string, unknown>
-}
-
-function readable(issue: ZodIssue): string {
-  if (issue.code === 'invalid_type') {
-    return issue.input === undefined && issue.message.endsWith('received undefined')
-      ? `is missing (expected ${issue.expected})`
-      : issue.message.replace(/^Invalid input: expected (\S+), received (.*)$/, 'must be $1, not $2')
-  }
-  return issue.message
-    .replace(/^Invalid (input|option): expected /, 'must be ')
-    .replace(/^Invalid input$/, 'is not valid')
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

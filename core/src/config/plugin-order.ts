@@ -55,16 +55,25 @@ function orderStage(plugins: readonly PluginModel[], report: Report): PluginMode
   while (waiting.length > 0) {
     const next = waiting.findIndex(plugin => !waiting.some(other => dependsOn(plugin, other)))
     if (next === -1) {
-      const names = waiting.map(plugin => `"${plugin.name}"`).join(' -> ')
-      const [first] = waiting
-      report({
-        code: 'CONFIG_PLUGIN_CIRCLE',
-        message: `plugins need each other's slots in a circle: ${names}`,
-        path: ['plugins', first?.position ?? 0],
-      })
+      const circle = findCircle(waiting)
+      const names = [...circle, ...circle.slice(0, 1)].map(plugin => `"${plugin.name}"`).join(' -> ')
+      const message = `plugins need each other's slots in a circle: ${names}`
+      report({ code: 'CONFIG_PLUGIN_CIRCLE', message, path: ['plugins', circle[0]?.position ?? 0] })
       return [...ordered, ...waiting]
     }
     ordered.push(...waiting.splice(next, 1))
   }
   return ordered
+}
+
+/** Each depends on the next, the last on the first. Every one of `plugins` depends on another of them. */
+function findCircle(plugins: readonly PluginModel[]): PluginModel[] {
+  const seen: PluginModel[] = []
+  let at = plugins[0]
+  while (at !== undefined && !seen.includes(at)) {
+    const reader = at
+    seen.push(reader)
+    at = plugins.find(writer => dependsOn(reader, writer))
+  }
+  return at === undefined ? seen : seen.slice(seen.indexOf(at))
 }

@@ -29,6 +29,17 @@ export function show(value: unknown): string {
 }
 
 const count = z.int().min(0)
+
+/** A table by name. Zod passes over `__proto__` in silence, and a rule that is not there must not look as if it were. */
+function table<K extends z.ZodType<string, string>, V extends z.ZodType>(key: K, value: V) {
+  return z
+    .custom<z.input<z.ZodRecord<K, V>>>(
+      given => typeof given !== 'object' || given === null || !Object.hasOwn(given, '__proto__'),
+      { error: 'cannot have the name "__proto__"' },
+    )
+    .pipe(z.record(key, value))
+}
+
 const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly the characters a field value may not have
 const headerValue = /^[^\0-\x08\x0a-\x1f\x7f\u0100-\uffff]*$/
@@ -44,8 +55,8 @@ const fieldValue = z
   .regex(headerValue, { error: 'holds a character that a header value may not have (CR, LF, NUL or beyond Latin-1)' })
 
 export const headerRules = z.strictObject({
-  set: z.record(settableName, fieldValue).optional(),
-  append: z.record(settableName, fieldValue).optional(),
+  set: table(settableName, fieldValue).optional(),
+  append: table(settableName, fieldValue).optional(),
   remove: z.array(fieldName).optional(),
 })
 
@@ -64,7 +75,7 @@ const status = (low: number, high: number) => z.int().min(low).max(high)
 const header = z.union([fieldValue, z.array(fieldValue)], { error: 'must be a string or an array of strings' })
 const reply = z.strictObject({
   status: status(200, 599),
-  headers: z.record(settableName, header).optional(),
+  headers: table(settableName, header).optional(),
   body: z.union([z.string(), z.instanceof(Uint8Array)], { error: 'must be a string or a Uint8Array' }).optional(),
 })
 
@@ -79,11 +90,13 @@ export const routeShape = {
         : `must be method and path, such as 'GET /users/:id', not ${show(issue.input)}`,
   }),
   host: z.union([z.string(), z.array(z.string())], { error: 'must be a host name or an array of them' }).optional(),
-  headers: z.record(fieldName, predicate).optional(),
-  query: z.record(z.string(), predicate).optional(),
+  headers: table(fieldName, predicate).optional(),
+  query: table(z.string(), predicate).optional(),
   service: z.string().optional(),
   redirect: z
-    .union([z.string(), z.strictObject({ to: z.string(), status: z.literal([301, 302, 303, 307, 308]).optional() })])
+    .union([z.string(), z.strictObject({ to: z.string(), status: z.literal([301, 302, 303, 307, 308]).optional() })], {
+      error: issue => `must be a path, a URL or { to, status }, not ${show(issue.input)}`,
+    })
     .optional(),
   reply: reply.optional(),
   rewrite: absolutePath.optional(),

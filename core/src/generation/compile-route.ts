@@ -8,6 +8,7 @@ import type { CompiledAction, CompiledRoute, Step } from '../exchange/route.ts'
 import type { Pattern } from '../routing/pattern.ts'
 import { parseTemplate, type Template } from '../routing/template.ts'
 import type { Service } from '../upstream/service.ts'
+import { hookFault, routeHookNames } from './check-hooks.ts'
 
 /** A plugin that has been set up, as far as routes are concerned. */
 export interface RoutePlugin {
@@ -70,12 +71,14 @@ function askPlugin(plugin: RoutePlugin, model: RouteModel, report: Report): Rout
       options: model.options[plugin.name],
       problem: message => report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),
     })
-    return hooks && Object.values(hooks).some(hook => hook !== undefined) ? hooks : undefined
+    const fault = hookFault(hooks, routeHookNames)
+    if (fault !== undefined) report({ code: 'CONFIG_PLUGIN_HOOKS', message: `plugin "${plugin.name}": onRoute ${fault}`, path })
+    else if (hooks && routeHookNames.some(name => Reflect.get(hooks, name) !== undefined)) return hooks
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     report({ code: error instanceof GatewayError ? error.code : 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}" failed in onRoute: ${reason}`, path })
-    return undefined
   }
+  return undefined
 }
 
 /** A reader without its writer would find the slot empty, and an authorisation check that finds nothing must not pass. */

@@ -8,6 +8,8 @@ import type { BodySink, ServerStream } from './wire.ts'
 export interface WireServer extends AsyncDisposable {
   readonly port: number
   readonly connections: HttpConnection[]
+  /** The server's end of each. */
+  readonly sockets: Socket[]
   readonly faults: unknown[]
   /** Connections whose `onClose` was called. */
   closed(): number
@@ -21,13 +23,13 @@ export async function serve(
   options: Partial<ServeOptions> = {},
 ): Promise<WireServer> {
   const connections: HttpConnection[] = []
-  const sockets = new Set<Socket>()
+  const sockets: Socket[] = []
   const clients: RawClient[] = []
   const faults: unknown[] = []
   let closed = 0
   let waiting = Promise.withResolvers<void>()
   const server: Server = createServer({ allowHalfOpen: true }, socket => {
-    sockets.add(socket)
+    sockets.push(socket)
     const connection = serveConnection(
       socket,
       {
@@ -50,6 +52,7 @@ export async function serve(
   return {
     port,
     connections,
+    sockets,
     faults,
     closed: () => closed,
     nextClose: () => waiting.promise,
@@ -99,9 +102,10 @@ export class RawClient {
     return this
   }
 
-  /** Waits until the text heard so far matches; rejects when the connection ends before. */
-  async until(pattern: RegExp | string): Promise<string> {
-    const matches = () => (typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text))
+  /** Waits until the text heard so far matches, or holds the string so many times; rejects when the connection ends before. */
+  async until(pattern: RegExp | string, times = 1): Promise<string> {
+    const matches = () =>
+      typeof pattern === 'string' ? this.text.split(pattern).length > times : pattern.test(this.text)
     while (!matches()) {
       if (this.#ended || this.#closed) throw new Error(`ended after ${JSON.stringify(this.text.slice(-2000))}`)
       await this.#changed.promise

@@ -28,20 +28,24 @@ interface Entry {
 }
 
 /** Routes of one host and one shape, in the order in which the router asks them. */
-type Group = readonly Entry[]
+interface Group {
+  readonly entries: readonly Entry[]
+  /** Where each entry stands. */
+  readonly places: ReadonlyMap<Entry, number>
+}
 
 // What a shape writes for a parameter and for a wildcard: no canonical path holds either character.
 const param = '\x00'
 const wildcard = '\x01'
 
 // Thousands of routes may differ in one header only; comparing all of them with all would take minutes.
-const rivalsLookedAt = 64
+const rivalsLookedAt = 32
 const atomsSplit = 8
 
 /**
  * What is wrong with a table of routes as a whole, by route name; at most one conflict a route. Nothing is reported
- * that is not so. Missed are only: a cover by conditions on more than eight different values together, rivals further
- * away than 64 places among routes of one host and path shape, and what follows from the meaning of two expressions.
+ * that is not so. Missed are only: a cover that takes more than eight conditions together, rivals further
+ * away than 32 places among routes of one host and path shape, and what follows from the meaning of two expressions.
  * A cover of a wildcard counts although paths with empty segments (`emptySegments: 'keep'`) would get past it.
  */
 export function findConflicts(routes: readonly Omit<RouteSpec<unknown>, 'value'>[]): Conflict[] {
@@ -96,18 +100,22 @@ function keyOf({ methods, hosts, shapes, conditions }: Entry): string {
 }
 
 function groupsOf(entries: Iterable<Entry>): Map<string, Group> {
-  const groups = new Map<string, Entry[]>()
+  const lists = new Map<string, Entry[]>()
   for (const entry of entries) {
     for (const host of entry.hosts) {
       for (const shape of entry.shapes.keys()) {
-        const group = groups.get(host + shape)
-        if (group === undefined) groups.set(host + shape, [entry])
-        else group.push(entry)
+        const list = lists.get(host + shape)
+        if (list === undefined) lists.set(host + shape, [entry])
+        else list.push(entry)
       }
     }
   }
-  // Entries come in the order of their names, and sorting is stable.
-  for (const group of groups.values()) if (group.length > 1) group.sort(compareSpecificity)
+  const groups = new Map<string, Group>()
+  for (const [key, list] of lists) {
+    // Entries come in the order of their names, and sorting is stable.
+    if (list.length > 1) list.sort(compareSpecificity)
+    groups.set(key, { entries: list, places: new Map(list.map((entry, place) => [entry, place])) })
+  }
   return groups
 }
 
@@ -141,11 +149,11 @@ function takersOf(
 ): string[] | undefined {
   const group = groups.get(host + shape)
   if (group !== undefined) {
-    const own = group.indexOf(entry)
-    const end = own === -1 ? group.length : own
-    const rivals = group
+    const own = group.places.get(entry)
+    const end = own ?? group.entries.length
+    const rivals = group.entries
       .slice(Math.max(0, end - rivalsLookedAt), end)
-      .filter(rival => takesAll(rival, method, own === -1))
+      .filter(rival => takesAll(rival, method, own === undefined))
     const takers = cover(entry.conditions, rivals, atomsSplit)
     if (takers !== undefined) return takers
   }
@@ -194,9 +202,9 @@ function ambiguous(entry: Entry, groups: ReadonlyMap<string, Group>): Conflict |
   for (const host of entry.hosts) {
     for (const [shape, pattern] of entry.shapes) {
       const group = groups.get(host + shape)
-      if (group === undefined || group.length === 1) continue
-      const own = group.indexOf(entry)
-      for (const rival of group.slice(Math.max(0, own - rivalsLookedAt), own).reverse()) {
+      const own = group?.places.get(entry)
+      if (group === undefined || own === undefined) continue
+      for (const rival of group.entries.slice(Math.max(0, own - rivalsLookedAt), own).reverse()) {
         if (compareSpecificity(rival, entry) !== 0) break
         const shared = entry.methods.filter(method => rival.methods.includes(method))
         // Equally specific: both name methods, or neither does.

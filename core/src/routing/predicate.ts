@@ -80,5 +80,5 @@ export function implies(a: Condition, b: Condition): boolean {
   if (sameTest(a, b)) return (a.not ?? false) === (b.not ?? false)
   // A positive test fails on an absent field, which a negated one lets through; only presence follows from another.
   if (b.not !== true) return a.not !== true && b.value === undefined && b.pattern === undefined
-  return false
+  return b.value !== undefined && !holds(a, b.value)
 }

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach } from 'vitest'
+
+const bin = join(import.meta.dirname, '../../bin/gateway.js')
+const cleanUps: (() => unknown)[] = []
+
+/** Runs when the test is over, whatever became of it; newest first. */
+export function atEnd(cleanUp: () => unknown): void {
+  cleanUps.push(cleanUp)
+}
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+})
+
+/** A folder of its own with these files in it. */
+export function makeFolder(files: Readonly<Record<string, string>> = {}): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-cli-')))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  return folder
+}
+
+export interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Finished>
+  /** Resolves with the match once what was printed so far fits; rejects when the process ends before. */
+  printed(pattern: RegExp, stream?: 'stdout' | 'stderr'): Promise<RegExpExecArray>
+  /** Where the gateway listens. */
+  url(): Promise<string>
+}
+
+/** The command line as a process of its own. */
+export function launch(folder: string, ...args: string[]): Running {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, NODE_OPTIONS: undefined },
+  })
+  atEnd(() => child.kill('SIGKILL'))
+  const output = { stdout: '', stderr: '' }
+  const waiting = new Set<() => void>()
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+      for (const look of waiting) look()
+    })
+  }
+  const ended = new Promise<Finished>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, ...output }))
+  })
+  const printed = (pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout') =>
+    new Promise<RegExpExecArray>((resolve, reject) => {
+      const look = () => {
+        const match = pattern.exec(output[stream])
+        if (match === null) return
+        waiting.delete(look)
+        resolve(match)
+      }
+      waiting.add(look)
+      look()
+      ended.then(({ stdout, stderr }) => reject(new Error(`ended without ${pattern}:\n${stdout}\n${stderr}`)), reject)
+    })
+  const url = async () => {
+    const [, found = ''] = await printed(/"url":"([^"]+)".*"msg":"listening"/)
+    return found
+  }
+  return { child, ended, printed, url }
+}
+
+/** Runs it to its end. */
+export function run(folder: string, ...args: string[]): Promise<Finished> {
+  return launch(folder, ...args).ended
+}

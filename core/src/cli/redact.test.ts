@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest'
+import { redact } from './redact.ts'
+
+describe('secrets', () => {
+  test.each([
+    'secret',
+    'password',
+    'token',
+    'apiKey',
+    'APIKey',
+    'api_key',
+    'X-API-Key',
+    'key',
+    'keys',
+    'clientSecret',
+    'client_secret',
+    'Authorization',
+    'proxy-authorization',
+    'set-cookie',
+    'accessToken',
+    'refresh_tokens',
+    'privateKey',
+    'credentials',
+    'passphrase',
+  ])('%s', name => {
+    expect(redact({ [name]: 'x' })).toEqual({ [name]: '[redacted]' })
+    expect(redact(new Map([[name, 'x']]))).toEqual({ [name]: '[redacted]' })
+  })
+
+  test.each(['keyId', 'tokenUrl', 'monkey', 'publicKey', 'public_key', 'jwks', 'cert', 'name', 'secretary'])(
+    '%s is none',
+    name => {
+      expect(redact({ [name]: 'x' })).toEqual({ [name]: 'x' })
+    },
+  )
+
+  test('everything below such a key, but what can be none', () => {
+    expect(redact({ keys: ['a', { kid: 'b', n: 3, on: true, none: null }], password: 1234 })).toEqual({
+      keys: ['[redacted]', { kid: '[redacted]', n: '[redacted]', on: true, none: null }],
+      password: '[redacted]',
+    })
+    expect(redact({ key: new Uint8Array(3), secret: /x/, token: new Set(['a']) })).toEqual({
+      key: '[redacted]',
+      secret: '[redacted]',
+      token: ['[redacted]'],
+    })
+    expect(redact({ token: () => 'x' })).toEqual({ token: '[function token]' })
+  })
+
+  test('pairs of name and value', () => {
+    expect(
+      redact([
+        { name: 'X-Api-Key', value: 'x' },
+        { name: 'token', pattern: /x/ },
+        { name: 'accept', value: 'x' },
+      ]),
+    ).toEqual([
+      { name: 'X-Api-Key', value: '[redacted]' },
+      { name: 'token', pattern: '[redacted]' },
+      { name: 'accept', value: 'x' },
+    ])
+  })
+
+  test('in URLs', () => {
+    const both = 'redis://:p@ss@one:6379,postgres://me:pass@two/db'
+    expect(redact(both)).toBe('redis://:[redacted]@one:6379,postgres://me:[redacted]@two/db')
+    expect(redact('https://a.test/?a=1&access_token=x#y')).toBe('https://a.test/?a=1&access_token=[redacted]#y')
+    expect(redact(new URL('https://a:b@c.test/'))).toBe('https://a:[redacted]@c.test/')
+    expect(redact('http://127.0.0.1:3001/a@b')).toBe('http://127.0.0.1:3001/a@b')
+  })
+})
+
+test('what JSON cannot show', () => {
+  class Store {}
+  const circle: Record<string, unknown> = { name: 'circle' }
+  circle['self'] = circle
+  const shared = { a: 1 }
+  expect(
+    redact({
+      pattern: /a+/i,
+      hook: function hook() {},
+      nameless: [() => {}],
+      when: new Date(0),
+      list: new Set([1, new Set(['a'])]),
+      table: new Map([[1, { a: /b/ }]]),
+      big: 3n,
+      endless: Number.POSITIVE_INFINITY,
+      store: new Store(),
+      bytes: new Uint8Array(4),
+      bare: Object.assign(Object.create(null), { a: 1 }),
+      circle,
+      twice: [shared, shared],
+    }),
+  ).toEqual({
+    pattern: '/a+/i',
+    hook: '[function hook]',
+    nameless: ['[function]'],
+    when: '1970-01-01T00:00:00.000Z',
+    list: [1, ['a']],
+    table: [[1, { a: '/b/' }]],
+    big: '3',
+    endless: 'Infinity',
+    store: '[Store]',
+    bytes: '[4 bytes]',
+    bare: { a: 1 },
+    circle: { name: 'circle', self: '[circular]' },
+    twice: [{ a: 1 }, { a: 1 }],
+  })
+})

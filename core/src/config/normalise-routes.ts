@@ -1,0 +1,209 @@
+import type { Reply } from '../contract/context.ts'
+import type { RouteHooks } from '../contract/hooks.ts'
+import { parseHostPattern } from '../routing/host.ts'
+import { type Pattern, parsePattern } from '../routing/pattern.ts'
+import { parseTemplate } from '../routing/template.ts'
+import type { HeaderRules, Predicate } from './config.ts'
+import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './issues.ts'
+import type { FieldPredicate, RouteAction, RouteModel, RouteTimeouts } from './model.ts'
+import type { PluginList } from './normalise-plugins.ts'
+import { entries, readOptions, withOptionsOf } from './normalise-services.ts'
+import { hookShape, routeShape } from './schema.ts'
+
+export interface RouteList {
+  readonly routes: RouteModel[]
+  /** Services that a route names, be the route right or wrong. */
+  readonly used: ReadonlySet<unknown>
+}
+
+/** `serviceNames` is undefined when the services could not be read at all. */
+export function readRoutes(
+  value: unknown,
+  plugins: PluginList,
+  serviceNames: readonly string[] | undefined,
+  defaults: GivenTimeouts | undefined,
+  report: Report,
+): RouteList {
+  const routes: RouteModel[] = []
+  const used = new Set<unknown>()
+  if (value === undefined) {
+    report({ code: 'CONFIG_NO_ROUTES', message: 'the config has no routes', path: ['routes'] })
+    return { routes, used }
+  }
+  // A split config carries a list of tables, one for each gateway.routes({ … }).
+  const tables = Array.isArray(value) ? value : [value]
+  const schema = withOptionsOf(plugins, 'routeOptions', { ...routeShape, ...hookShape })
+  const services = serviceNames && new Set(serviceNames)
+  const names = new Set<string>()
+  for (const table of tables) {
+    for (const [name, item] of entries(table, 'routes', report)) {
+      const path = ['routes', name]
+      if (names.has(name)) {
+        report({ code: 'CONFIG_DUPLICATE_ROUTE', message: `two tables have a route "${name}": rename one`, path })
+      }
+      names.add(name)
+      if (isRecord(item)) used.add(item['service'])
+      const read = parse(schema, item, path, report)
+      if (read === undefined || !isRecord(item)) continue
+      const matched = readMatch(read.match, [...path, 'match'], report)
+      const action = readAction(read, matched?.pattern, services, path, report)
+      const options = readOptions(item, plugins, 'routeOptions', path, report)
+      const hosts = readHosts(read.host, [...path, 'host'], report)
+      if (matched === undefined || action === undefined) continue
+      routes.push({
+        name,
+        match: read.match,
+        methods: matched.methods,
+        pattern: matched.pattern,
+        hosts,
+        headers: readPredicates(read.headers),
+        query: readPredicates(read.query),
+        action,
+        timeouts: readTimeouts(read.timeout, defaults),
+        requestHeaders: read.requestHeaders as HeaderRules | undefined,
+        responseHeaders: read.responseHeaders as HeaderRules | undefined,
+        options,
+        hooks: Object.fromEntries(
+          Object.keys(hookShape).flatMap(hook => (item[hook] === undefined ? [] : [[hook, item[hook]]])),
+        ) as RouteHooks,
+      })
+    }
+  }
+  return { routes, used }
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'ANY']
+
+function readMatch(
+  match: string,
+  path: ConfigPath,
+  report: Report,
+): { methods: string[]; pattern: Pattern } | undefined {
+  const [, method, text] = /^(\S+) +(\S.*)$/.exec(match) ?? []
+  if (method === undefined || text === undefined) {
+    const message = `must be method and path, such as 'GET /users/:id', not "${match}"`
+    report({ code: 'CONFIG_INVALID_MATCH', message, path })
+    return undefined
+  }
+  if (!methods.includes(method)) {
+    const hint = didYouMean(method, methods)
+    report({ code: 'CONFIG_UNKNOWN_METHOD', message: `unknown method "${method}"`, path, ...hint })
+    return undefined
+  }
+  const pattern = parsePattern(text)
+  if ('error' in pattern) {
+    report({ code: 'CONFIG_INVALID_PATH', message: pattern.error, path })
+    return undefined
+  }
+  return { methods: method === 'ANY' ? [] : [method], pattern }
+}
+
+interface ActionSource {
+  readonly service?: string | undefined
+  readonly redirect?: string | { to: string; status?: 301 | 302 | 303 | 307 | 308 | undefined } | undefined
+  readonly reply?: unknown
+  readonly rewrite?: string | undefined
+  readonly stripPrefix?: string | undefined
+}
+
+function readAction(
+  read: ActionSource,
+  pattern: Pattern | undefined,
+  services: ReadonlySet<string> | undefined,
+  path: ConfigPath,
+  report: Report,
+): RouteAction | undefined {
+  const kinds = (['service', 'redirect', 'reply'] as const).filter(kind => read[kind] !== undefined)
+  if (kinds.length !== 1) {
+    const message =
+      kinds.length === 0
+        ? 'goes nowhere: give it a service, a redirect or a reply'
+        : `has ${kinds.join(' and ')}: choose one`
+    report({ code: 'CONFIG_ROUTE_ACTION', message, path })
+    return undefined
+  }
+  const { service, rewrite, stripPrefix } = read
+  if (service !== undefined) {
+    if (services?.has(service) === false) {
+      const message = `there is no service "${service}"`
+      const hint = didYouMean(service, [...services])
+      report({ code: 'CONFIG_UNKNOWN_SERVICE', message, path: [...path, 'service'], ...hint })
+    }
+    if (rewrite !== undefined && stripPrefix !== undefined) {
+      const message = 'has rewrite and stripPrefix: choose one'
+      report({ code: 'CONFIG_ROUTE_ACTION', message, path: [...path, 'stripPrefix'] })
+    }
+    if (pattern !== undefined && rewrite !== undefined) checkTemplate(rewrite, pattern, [...path, 'rewrite'], report)
+    if (pattern !== undefined && stripPrefix !== undefined) {
+      checkPrefix(stripPrefix, pattern, [...path, 'stripPrefix'], report)
+    }
+    return { kind: 'service', service, rewrite, stripPrefix: stripPrefix?.replace(/\/+$/, '') }
+  }
+  if (rewrite !== undefined || stripPrefix !== undefined) {
+    const at = [...path, rewrite === undefined ? 'stripPrefix' : 'rewrite']
+    report({ code: 'CONFIG_ROUTE_ACTION', message: 'rewrites a path, but goes to no service', path: at })
+  }
+  if (read.redirect !== undefined) return readRedirect(read.redirect, pattern, [...path, 'redirect'], report)
+  return { kind: 'reply', reply: read.reply as Reply }
+}
+
+function readRedirect(
+  given: string | { to: string; status?: 301 | 302 | 303 | 307 | 308 | undefined },
+  pattern: Pattern | undefined,
+  path: ConfigPath,
+  report: Report,
+): RouteAction {
+  const { to, status = 308 } = typeof given === 'string' ? { to: given } : given
+  const at = typeof given === 'string' ? path : [...path, 'to']
+  const absolute = /^(https?:\/\/[^/?#\s]+)(.*)$/i.exec(to)
+  const tail = absolute === null ? to : (absolute[2] ?? '') || '/'
+  if (absolute === null && (!to.startsWith('/') || to.startsWith('//'))) {
+    report({ code: 'CONFIG_INVALID_REDIRECT', message: `must be a path or an http(s) URL, not "${to}"`, path: at })
+  } else if (pattern !== undefined) checkTemplate(tail, pattern, at, report)
+  return { kind: 'redirect', to, status }
+}
+
+function checkTemplate(text: string, pattern: Pattern, path: ConfigPath, report: Report): void {
+  const template = parseTemplate(text, pattern)
+  if (!('error' in template)) return
+  const hint = template.unknown === undefined ? {} : didYouMean(template.unknown, pattern.params)
+  report({ code: 'CONFIG_INVALID_TEMPLATE', message: template.error, path, ...hint })
+}
+
+/** A prefix can be taken off only when every path that the pattern matches begins with it, in whole segments. */
+function checkPrefix(prefix: string, pattern: Pattern, path: ConfigPath, report: Report): void {
+  const bare = prefix.replace(/\/+$/, '')
+  if (pattern.text === bare || pattern.text.startsWith(`${bare}/`)) return
+  report({ code: 'CONFIG_INVALID_PREFIX', message: `"${prefix}" is not the beginning of "${pattern.text}"`, path })
+}
+
+function readHosts(host: string | string[] | undefined, path: ConfigPath, report: Report): string[] {
+  const hosts = host === undefined ? [] : Array.isArray(host) ? host : [host]
+  return hosts.flatMap((text, index) => {
+    const parsed = parseHostPattern(text)
+    if (typeof parsed === 'string') return [text]
+    report({ code: 'CONFIG_INVALID_HOST', message: parsed.error, path: Array.isArray(host) ? [...path, index] : path })
+    return []
+  })
+}
+
+function readPredicates(table: Readonly<Record<string, Predicate>> | undefined): FieldPredicate[] {
+  return Object.entries(table ?? {}).map(([name, is]) => {
+    if (is instanceof RegExp) return { name, pattern: is }
+    if (typeof is === 'string') return { name, value: is }
+    return is ? { name } : { name, not: true }
+  })
+}
+
+type GivenTimeouts = { readonly [K in keyof RouteTimeouts]?: number | undefined }
+
+function readTimeouts(timeout: number | GivenTimeouts | undefined, defaults: GivenTimeouts | undefined): RouteTimeouts {
+  const own = typeof timeout === 'number' ? { total: timeout } : timeout
+  const pick = (key: keyof RouteTimeouts, fallback: number) => own?.[key] ?? defaults?.[key] ?? fallback
+  return {
+    connect: pick('connect', 5_000),
+    head: pick('head', 30_000),
+    idle: pick('idle', 60_000),
+    total: pick('total', 0),
+  }
+}

@@ -1,0 +1,344 @@
+import { describe, expect, test } from 'vitest'
+import { proxyTo, startGateway } from '../../support/gateway.ts'
+import { lineValue, lineValues, type Message, without } from '../../support/message.ts'
+import { expectProblem } from '../../support/problem.ts'
+import { recordingBackend } from '../../support/upstream.ts'
+import { exchange, responseText } from '../../support/wire.ts'
+
+const uuid = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/
+
+/** What the upstream sees of a request with these lines, from 127.0.0.1. */
+async function forwarded(lines: readonly string[], trust: 'none' | readonly string[] = 'none'): Promise<Message> {
+  const backend = await recordingBackend()
+  const { port } = await startGateway(proxyTo(backend.origin, { listen: { trust } }))
+  expect((await exchange(port, 'GET /', lines)).status).toBe(200)
+  return backend.only
+}
+
+const all = (request: Message, ...names: readonly string[]) =>
+  names.map(name => lineValues(request.lines, name).join(', '))
+
+describe('a request', () => {
+  test('goes up as it came, with the fields of the gateway and without those of the hop', async () => {
+    const backend = await recordingBackend()
+    const { port } = await startGateway(proxyTo(backend.origin))
+    await exchange(port, 'GET /', ['Host: shop.test', 'Accept: */*', 'Cookie: a=1', 'X-Request-ID: r-1', 'Cookie: b=2'])
+    expect(backend.only.lines.toSorted()).toEqual([
+      'Accept: */*',
+      'Cookie: a=1',
+      'Cookie: b=2',
+      `Host: ${new URL(backend.origin).host}`,
+      'Via: 1.1 gateway',
+      'X-Forwarded-For: 127.0.0.1',
+      'X-Forwarded-Host: shop.test',
+      'X-Forwarded-Proto: http',
+      'X-Real-IP: 127.0.0.1',
+      'X-Request-ID: r-1',
+    ])
+  })
+
+  test.each([
+    ['Connection: X-Secret, close, x-other', 'X-Secret: 1', 'X-Other: 2'],
+    ['Connection: x-secret', 'connection: x-OTHER', 'X-Secret: 1', 'X-Other: 2'],
+    ['Connection: keep-alive, ,, X-Secret ,x-other', 'X-Secret: 1', 'X-Secret: 3', 'X-Other: 2'],
+    ['Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive'],
+    ['TE: trailers, deflate;q=0.5', 'Connection: TE'],
+    ['TE: trailers'],
+    ['Trailer: X-Sum'],
+    ['Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABkAAQAAP__'],
+    ['Upgrade: h2c'],
+    ['Upgrade: TLS/1.0', 'Connection: upgrade'],
+    ['Proxy-Authorization: Basic eA==', 'Proxy-Authenticate: Basic'],
+  ])('loses %s on the way', async (...lines) => {
+    const names = [...lines.map(line => line.split(':')[0]?.toLowerCase()), 'connection']
+    const request = await forwarded([...lines, 'X-Kept: yes'])
+    expect(request.lines.filter(line => names.includes(line.split(':')[0]?.toLowerCase()))).toEqual([])
+    expect(lineValue(request.lines, 'x-kept')).toBe('yes')
+  })
+
+  test('keeps its Host and what the gateway says, also when Connection names them', async () => {
+    const request = await forwarded([
+      'Connection: Host, Via, X-Forwarded-For, X-Real-IP, X-Request-ID',
+      'X-Request-ID: r-1',
+    ])
+    expect(all(request, 'host', 'via', 'x-forwarded-for', 'x-real-ip', 'x-request-id')).toEqual([
+      expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      '1.1 gateway',
+      '127.0.0.1',
+      '127.0.0.1',
+      'r-1',
+    ])
+  })
+
+  test('adds to the Via that came', async () => {
+    expect(all(await forwarded(['Via: 1.0 fred']), 'via')).toEqual(['1.0 fred, 1.1 gateway'])
+  })
+
+  test('may have fields named like properties of every object', async () => {
+    const request = await forwarded(['__proto__: {"a":1}', 'constructor: c', 'toString: t', 'hasOwnProperty: h'])
+    expect(all(request, '__proto__', 'constructor', 'tostring', 'hasownproperty')).toEqual(['{"a":1}', 'c', 't', 'h'])
+  })
+
+  test.each([
+    'X_Forwarded_For: 6.6.6.6',
+    'X-Forwarded_For: 6.6.6.6',
+    'x_forwarded-for: 6.6.6.6',
+    'X_FORWARDED_PROTO: https',
+    'X_Forwarded_Host: evil.test',
+    'X-Forwarded_Port: 1',
+    'X_Forwarded_Prefix: /evil',
+    'X_Real_IP: 6.6.6.6',
+    'X-Real_IP: 6.6.6.6',
+    'X_Request_ID: evil',
+    'X-Request_Id: evil',
+  ])('loses %s, which a server could take for the gateway’s own', async line => {
+    for (const trust of ['none', ['127.0.0.1']] as const) {
+      const request = await forwarded([line, 'X_Own: kept'], trust)
+      expect(request.lines.filter(each => each.includes('_'))).toEqual(['X_Own: kept'])
+    }
+  })
+})
+
+describe('a response', () => {
+  test.each([
+    ['Connection: X-Secret, close', 'X-Secret: 1'],
+    ['Connection: keep-alive, x-secret', 'X-Secret: 1', 'Keep-Alive: timeout=5, max=100'],
+    ['Keep-Alive: timeout=5'],
+    ['Proxy-Connection: close'],
+    ['Proxy-Authenticate: Basic'],
+    ['Upgrade: h2c', 'Connection: Upgrade'],
+    ['Upgrade: h2c'],
+    ['TE: trailers'],
+    ['Trailer: X-Sum'],
+  ])('loses %s on the way', async (...lines) => {
+    const backend = await recordingBackend(() => responseText(200, [...lines, 'X-Kept: yes'], 'x'))
+    const { port } = await startGateway(proxyTo(backend.origin))
+    const response = await exchange(port, 'GET /', ['X-Request-ID: r-1'])
+    expect(without(response.lines, 'date')).toEqual([
+      'X-Kept: yes',
+      'X-Request-ID: r-1',
+      'Content-Length: 1',
+      'Connection: close',
+    ])
+  })
+})
+
+describe('who the client is', () => {
+  const made = ['x-forwarded-for', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded']
+  const claims = [
+    'X-Forwarded-For: 6.6.6.6, 7.7.7.7',
+    'X-Forwarded-For: 8.8.8.8',
+    'X-Real-IP: 6.6.6.6',
+    'X-Forwarded-Proto: https',
+    'X-Forwarded-Host: evil.test',
+    'X-Forwarded-Port: 443',
+    'X-Forwarded-Prefix: /evil',
+    'Forwarded: for=6.6.6.6;proto=https',
+  ]
+
+  test('says nobody else where none is trusted', async () => {
+    const request = await forwarded(claims)
+    expect(all(request, ...made)).toEqual(['127.0.0.1', '127.0.0.1', 'http', 'gateway.test', ''])
+    expect(all(request, 'x-forwarded-port', 'x-forwarded-prefix')).toEqual(['', ''])
+  })
+
+  test('says nobody who is not among the trusted', async () => {
+    const request = await forwarded(claims, ['10.0.0.0/8', '::1'])
+    expect(all(request, ...made)).toEqual(['127.0.0.1', '127.0.0.1', 'http', 'gateway.test', ''])
+  })
+
+  test('says a trusted proxy: the last one in its chain that is no proxy itself', async () => {
+    const request = await forwarded(claims, ['127.0.0.0/8'])
+    expect(all(request, ...made)).toEqual([
+      '6.6.6.6, 7.7.7.7, 8.8.8.8, 127.0.0.1',
+      '8.8.8.8',
+      'https',
+      'evil.test',
+      'for=6.6.6.6;proto=https',
+    ])
+    expect(all(request, 'x-forwarded-port', 'x-forwarded-prefix')).toEqual(['443', '/evil'])
+    // One line: readers that look at the first line alone would miss the hop that counts.
+    expect(lineValues(request.lines, 'x-forwarded-for').length).toBe(1)
+  })
+
+  test.each([
+    ['6.6.6.6, 10.1.1.1, 10.2.2.2', '6.6.6.6'],
+    ['1.1.1.1, 6.6.6.6, 10.2.2.2', '6.6.6.6'],
+    ['10.1.1.1', '10.1.1.1'],
+    ['', '127.0.0.1'],
+    ['nonsense', '127.0.0.1'],
+    ['6.6.6.6, nonsense, 10.1.1.1', '10.1.1.1'],
+    ['6.6.6.6,', '127.0.0.1'],
+    ['6.6.6.6:1234', '6.6.6.6'],
+    ['[2001:db8::1]:1234, 10.1.1.1', '2001:db8::1'],
+    ['::ffff:6.6.6.6', '6.6.6.6'],
+    ['unknown', '127.0.0.1'],
+  ])('behind trusted proxies is, of %j, %s', async (chain, client) => {
+    const request = await forwarded([`X-Forwarded-For: ${chain}`], ['127.0.0.1', '10.0.0.0/8'])
+    expect(all(request, 'x-real-ip')).toEqual([client])
+  })
+
+  test.each([
+    ['https', 'https'],
+    ['HTTPS', 'https'],
+    ['http', 'http'],
+    ['ftp', 'http'],
+    ['', 'http'],
+  ])('came by %j, so by %s, through a trusted proxy', async (told, proto) => {
+    const request = await forwarded([`X-Forwarded-Proto: ${told}`], ['127.0.0.1'])
+    expect(all(request, 'x-forwarded-proto')).toEqual([proto])
+  })
+
+  test('asked for the host in Host where a trusted proxy says no other', async () => {
+    expect(all(await forwarded([], ['127.0.0.1']), 'x-forwarded-host')).toEqual(['gateway.test'])
+  })
+
+  test('shows in the access log', async () => {
+    const backend = await recordingBackend()
+    const { port, log } = await startGateway(proxyTo(backend.origin, { listen: { trust: ['127.0.0.1'] } }))
+    await exchange(port, 'GET /x?secret=1', ['X-Forwarded-For: 6.6.6.6', 'X-Request-ID: r-1'])
+    expect(log.access.map(line => line.fields)).toEqual([
+      {
+        requestId: 'r-1',
+        client: '6.6.6.6',
+        method: 'GET',
+        host: 'gateway.test',
+        path: '/x',
+        route: 'all',
+        target: backend.origin,
+        status: 200,
+        attempts: 1,
+        bytesIn: 0,
+        bytesOut: 5,
+        durationMs: expect.any(Number),
+        code: undefined,
+      },
+    ])
+  })
+})
+
+describe('the request id', () => {
+  test.each(['a', 'r-1', 'A.b_c~d+e/f=g-h:i', 'x'.repeat(128)])('%s is kept, passed on and returned', async id => {
+    const backend = await recordingBackend(() => responseText(200, ['X-Request-ID: of the upstream'], 'x'))
+    const { port } = await startGateway(proxyTo(backend.origin))
+    const response = await exchange(port, 'GET /', [`X-Request-ID: ${id}`])
+    expect([lineValue(response.lines, 'x-request-id'), lineValue(backend.only.lines, 'x-request-id')]).toEqual([id, id])
+  })
+
+  test.each([
+    [''],
+    ['two words'],
+    ['a,b'],
+    ['x'.repeat(129)],
+    ['\xe9'],
+    ['"quoted"'],
+    ['<script>'],
+    ['$(x)'],
+    ['one', 'two'],
+  ])('%s %s is replaced by a new one', async (...ids) => {
+    const backend = await recordingBackend()
+    const { port } = await startGateway(proxyTo(backend.origin))
+    const response = await exchange(
+      port,
+      'GET /',
+      ids.map(id => `X-Request-ID: ${id}`),
+    )
+    const made = lineValue(response.lines, 'x-request-id') ?? ''
+    expect(made).toMatch(uuid)
+    expect(lineValue(backend.only.lines, 'x-request-id')).toBe(made)
+  })
+
+  test('is new for each request that has none', async () => {
+    const backend = await recordingBackend()
+    const { port } = await startGateway(proxyTo(backend.origin))
+    const ids = []
+    for (let i = 0; i < 3; i++) ids.push(lineValue((await exchange(port, 'GET /')).lines, 'x-request-id'))
+    expect(new Set(ids).size).toBe(3)
+    expect(ids).toEqual(backend.requests.map(request => lineValue(request.lines, 'x-request-id')))
+  })
+
+  test('is returned on errors and on answers of the gateway itself', async () => {
+    const gateway = await startGateway({
+      routes: {
+        own: { match: 'GET /own', reply: { status: 200, headers: { 'X-Request-ID': 'not this' } } },
+        away: { match: 'GET /away', redirect: '/own' },
+      },
+    })
+    for (const path of ['/own', '/away', '/nowhere']) {
+      const response = await exchange(gateway.port, `GET ${path}`, ['X-Request-ID: r-1'])
+      expect(lineValue(response.lines, 'x-request-id')).toBe('r-1')
+      if (path === '/nowhere') expectProblem(gateway, response, 'GATEWAY_ROUTE_NOT_FOUND')
+    }
+  })
+})
+
+describe('header rules of a route', () => {
+  const rules = {
+    remove: ['X-Gone', 'accept'],
+    set: { 'X-Set': 'new', 'User-Agent': 'gateway' },
+    append: { 'X-More': 'added', 'X-Set': 'appended' },
+  }
+
+  test('change what goes up, in the order remove, set, append', async () => {
+    const backend = await recordingBackend()
+    const { port } = await startGateway(proxyTo(backend.origin, { route: { requestHeaders: rules } }))
+    await exchange(port, 'GET /', [
+      'x-gone: 1',
+      'X-GONE: 2',
+      'Accept: */*',
+      'x-set: old',
+      'X-Set: older',
+      'X-More: first',
+    ])
+    const { lines } = backend.only
+    expect(['x-gone', 'accept', 'x-set', 'x-more', 'user-agent'].map(name => lineValues(lines, name))).toEqual([
+      [],
+      [],
+      ['new', 'appended'],
+      ['first', 'added'],
+      ['gateway'],
+    ])
+  })
+
+  test('may take off what the gateway adds', async () => {
+    const backend = await recordingBackend()
+    const requestHeaders = { remove: ['Via', 'X-Forwarded-For', 'X-Real-IP'], set: { 'X-Forwarded-Proto': 'https' } }
+    const { port } = await startGateway(proxyTo(backend.origin, { route: { requestHeaders } }))
+    await exchange(port, 'GET /')
+    expect(all(backend.only, 'via', 'x-forwarded-for', 'x-real-ip', 'x-forwarded-proto')).toEqual(['', '', '', 'https'])
+  })
+
+  test('change what comes back, from upstream and from the gateway, errors included', async () => {
+    const backend = await recordingBackend(() => responseText(200, ['x-gone: 1', 'X-Set: old', 'X-More: first'], 'x'))
+    const config = proxyTo(backend.origin, { service: { pool: { connections: 1, queue: 0 } } })
+    const responseHeaders = {
+      remove: ['X-Gone', 'Cache-Control'],
+      set: { 'X-Set': 'new' },
+      append: { 'X-More': 'added' },
+    }
+    const gateway = await startGateway({
+      services: { ...(config['services'] as object), dead: { targets: ['http://127.0.0.1:1'] } },
+      routes: {
+        up: { match: 'GET /up', service: 'backend', responseHeaders },
+        own: {
+          match: 'GET /own',
+          reply: { status: 200, headers: { 'X-Gone': '1', 'X-More': 'first' } },
+          responseHeaders,
+        },
+        away: { match: 'GET /away', redirect: '/own', responseHeaders },
+        dead: { match: 'GET /dead', service: 'dead', responseHeaders },
+      },
+    })
+    const seen: Record<string, string[][]> = {}
+    for (const path of ['/up', '/own', '/away', '/dead']) {
+      const { lines } = await exchange(gateway.port, `GET ${path}`)
+      seen[path] = ['x-gone', 'cache-control', 'x-set', 'x-more'].map(name => lineValues(lines, name))
+    }
+    expect(seen).toEqual({
+      '/up': [[], [], ['new'], ['first', 'added']],
+      '/own': [[], [], ['new'], ['first', 'added']],
+      '/away': [[], [], ['new'], ['added']],
+      '/dead': [[], [], ['new'], ['added']],
+    })
+  })
+})
