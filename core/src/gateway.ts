@@ -1,15 +1,18 @@
-import type { Model } from './config/model.ts'
 import { normalise } from './config/normalise.ts'
 import { ConfigProblems, type Problem } from './config/problem.ts'
+import { GatewayError } from './contract/errors.ts'
 import type { Log } from './contract/host.ts'
 import { dispatch } from './exchange/dispatch.ts'
+import { problemReply } from './exchange/problem.ts'
+import { requestId } from './exchange/request-id.ts'
 import type { Entry } from './exchange/route.ts'
 import { buildGeneration } from './generation/build.ts'
 import type { Generation } from './generation/generation.ts'
 import { SharedStore } from './generation/shared-store.ts'
 import { FetchStream } from './listen/fetch-stream.ts'
-import { Listener, type ListenerAddress, type ListenerEvents } from './listen/listener.ts'
-import { createLog } from './log.ts'
+import type { ListenerAddress, ListenerEvents } from './listen/listener.ts'
+import { ListenerSet } from './listen/listener-set.ts'
+import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
 
 export interface GatewayOptions {
@@ -37,14 +40,14 @@ export interface Gateway {
   readonly addresses: readonly ListenerAddress[]
   /** Names of the state that is kept across reloads at this moment. */
   readonly shared: readonly string[]
-  /** Opens the config's listeners. Rejects with GATEWAY_LISTEN_FAILED, and then none is open. */
+  /** Opens the config's listeners. Rejects with GATEWAY_LISTEN_FAILED, and then none is open; TypeError once closed. */
   listen(): Promise<readonly ListenerAddress[]>
   /**
    * Takes a new config over: built aside, swapped in, the old one drained in the background. Rejects with ConfigProblems
    * or GATEWAY_LISTEN_FAILED, and then nothing has changed. Calls take their turn.
    */
   reload(config: unknown): Promise<ReloadResult>
-  /** One request without a socket, through the same path. */
+  /** One request without a socket, through the same path. Once the gateway closes it is answered by a 503. */
   fetch(input: Request | string | URL, init?: RequestInit): Promise<Response>
   /** Stops accepting, lets requests end within the drain time, closes everything. */
   close(): Promise<void>
@@ -59,39 +62,53 @@ export interface Gateway {
 export async function createGateway(config: unknown, options: GatewayOptions = {}): Promise<Gateway> {
   const { model, problems } = normalise(config)
   if (model === undefined) throw new ConfigProblems(problems)
-  const log = options.log ?? createLog(model.log.level)
-  const kernel = new Kernel(await buildGeneration(1, model, new SharedStore(), log), log)
+  let { log } = options
+  let onLevel: LevelChange = () => {}
+  if (log === undefined) {
+    const own = createLog(model.log.level)
+    log = own
+    onLevel = level => {
+      own.level = level
+    }
+  }
+  const kernel = new Kernel(await buildGeneration(1, model, new SharedStore(), log), log, onLevel)
   for (const problem of problems) log.warn(problem.message, { code: problem.code, path: problem.path?.join('.') })
   return kernel
 }
 
+type LevelChange = (level: LogLevel) => void
+
 class Kernel implements Gateway {
   readonly #log: Log
+  readonly #onLevel: LevelChange
   readonly #store: SharedStore
   #current: Generation
   readonly #draining = new Set<Generation>()
-  #listeners = new Map<string, Listener>()
+  readonly #listeners: ListenerSet
+  readonly #fetches = new Set<FetchStream>()
   #listening = false
   #queue: Promise<unknown> = Promise.resolve()
   #closed: Promise<void> | undefined
 
-  constructor(first: Generation, log: Log) {
+  constructor(first: Generation, log: Log, onLevel: LevelChange) {
     this.#current = first
     this.#log = log
+    this.#onLevel = onLevel
+    this.#listeners = new ListenerSet(this.#events, log)
     this.#store = first.store
   }
 
   get generations(): readonly GenerationInfo[] {
     const info = (generation: Generation) => ({
       id: generation.id,
-      state: generation === this.#current ? ('serving' as const) : ('draining' as const),
+      state: generation === this.#current && this.#closed === undefined ? ('serving' as const) : ('draining' as const),
       inFlight: generation.inFlight,
     })
-    return [this.#current, ...this.#draining].map(info)
+    return [...new Set([this.#current, ...this.#draining])].filter(({ released }) => !released).map(info)
   }
 
   get addresses(): readonly ListenerAddress[] {
-    return this.#listening ? [...this.#listeners.values()].map(listener => listener.address) : []
+    return this.#listeners.addresses
   }
 
   get shared(): readonly string[] {
@@ -100,84 +117,74 @@ class Kernel implements Gateway {
 
   listen(): Promise<readonly ListenerAddress[]> {
     return this.#inTurn(async () => {
-      if (!this.#listening) {
-        this.#listeners = await this.#open(this.#current.model, new Map())
-        this.#listening = true
-      }
+      this.#refuseWhenClosed()
+      if (!this.#listening) await this.#listeners.apply(this.#current.model.listeners, 0)
+      this.#listening = true
       return this.addresses
     })
   }
 
   reload(config: unknown): Promise<ReloadResult> {
     return this.#inTurn(async () => {
-      if (this.#closed !== undefined) throw new TypeError('the gateway is closed')
+      this.#refuseWhenClosed()
       const { model, problems } = normalise(config)
       if (model === undefined) throw new ConfigProblems(problems)
       const next = await buildGeneration(this.#current.id + 1, model, this.#store, this.#log)
-      const old = this.#listeners
       try {
-        if (this.#listening) this.#listeners = await this.#open(model, old)
+        if (this.#listening) await this.#listeners.apply(model.listeners, this.#current.model.drainTimeoutMs)
       } catch (error) {
         await next.release()
         throw error
       }
       this.#swap(next)
-      this.#closeGone(old)
       return { generation: next.id, warnings: problems }
     })
   }
 
   async fetch(input: Request | string | URL, init?: RequestInit): Promise<Response> {
-    const stream = new FetchStream(input instanceof Request && init === undefined ? input : new Request(input, init))
-    dispatch(this.#current, fetchEntry, stream)
+    const request = input instanceof Request && init === undefined ? input : new Request(input, init)
+    if (this.#closed !== undefined) return shuttingDown(request)
+    const stream = new FetchStream(request)
+    this.#fetches.add(stream)
+    stream.onOver = () => this.#fetches.delete(stream)
+    try {
+      dispatch(this.#current, fetchEntry, stream)
+    } catch (error) {
+      this.#log.error('an exchange failed', { err: error })
+      stream.giveUp(error)
+    }
     return stream.response
   }
 
   close(): Promise<void> {
     this.#closed ??= this.#inTurn(async () => {
       const { drainTimeoutMs } = this.#current.model
-      this.#listening = false
-      await Promise.all([...this.#listeners.values()].map(listener => listener.close(drainTimeoutMs)))
+      // Its timers and this one are armed before those of the generations: who is cut off leaves before they go.
+      const unheard = this.#listeners.close(drainTimeoutMs)
+      const cutOff = setTimeout(() => {
+        const error = new GatewayError('GATEWAY_SHUTTING_DOWN', 'the gateway was closed')
+        for (const stream of this.#fetches) stream.giveUp(error)
+      }, drainTimeoutMs)
       this.#draining.add(this.#current)
-      await Promise.all([...this.#draining].map(generation => generation.retire(drainTimeoutMs)))
+      const retired = [...this.#draining].map(generation => generation.retire(drainTimeoutMs))
+      await Promise.all([unheard, ...retired])
+      clearTimeout(cutOff)
+      this.#draining.clear()
+      await this.#store.settled()
     })
     return this.#closed
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed !== undefined) throw new TypeError('the gateway is closed')
   }
 
   #swap(next: Generation): void {
     const old = this.#current
     this.#current = next
+    this.#onLevel(next.model.log.level)
     this.#draining.add(old)
     void old.retire(old.model.drainTimeoutMs).then(() => this.#draining.delete(old))
-  }
-
-  /** Keeps the listeners whose address stays and opens the new ones; all or nothing. Their settings change at the end. */
-  async #open(model: Model, old: ReadonlyMap<string, Listener>): Promise<Map<string, Listener>> {
-    const listeners = new Map<string, Listener>()
-    const opened: Listener[] = []
-    try {
-      for (const settings of model.listeners) {
-        const key = `${settings.host ?? '*'}:${settings.port}`
-        const kept = old.get(key)
-        const listener = kept ?? new Listener(settings, this.#events, this.#log)
-        if (kept === undefined) {
-          await listener.listen()
-          opened.push(listener)
-        }
-        listeners.set(key, listener)
-      }
-    } catch (error) {
-      await Promise.all(opened.map(listener => listener.close(0)))
-      throw error
-    }
-    for (const settings of model.listeners) listeners.get(`${settings.host ?? '*'}:${settings.port}`)?.update(settings)
-    return listeners
-  }
-
-  #closeGone(old: ReadonlyMap<string, Listener>): void {
-    for (const [key, listener] of old) {
-      if (!this.#listeners.has(key)) void listener.close(this.#current.model.drainTimeoutMs)
-    }
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -191,16 +198,25 @@ class Kernel implements Gateway {
     connection: (address, localPort) => {
       for (const { plugin, run } of this.#current.connectionHooks) {
         try {
-          if (run({ address, localPort, serverName: undefined }) === 'drop') return false
+          const verdict: unknown = run({ address, localPort, serverName: undefined })
+          if (verdict === 'drop') return false
+          if (verdict !== undefined) throw new TypeError("it has to answer 'drop' or nothing, and at once")
         } catch (error) {
           // A connection that a broken plugin could not judge is refused: access rules must not fail open.
-          this.#log.error(`plugin "${plugin}" failed in onConnection`, { client: address, err: error })
+          this.#log.error(`plugin "${plugin}" failed in onConnection`, { plugin, client: address, err: error })
           return false
         }
       }
       return true
     },
   }
+}
+
+function shuttingDown(request: Request): Response {
+  const id = requestId(request.headers.get('x-request-id') ?? undefined)
+  const error = new GatewayError('GATEWAY_SHUTTING_DOWN', 'the gateway is closed')
+  const { status, headers, body } = problemReply(error, { id, route: undefined })
+  return new Response(body, { status, headers: { ...headers, 'x-request-id': id } })
 }
 
 const fetchEntry: Entry = { paths: defaultPathOptions, bodySize: 0, trusts: () => false }

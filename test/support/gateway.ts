@@ -1,9 +1,10 @@
 import { createGateway, type Gateway } from '@gateway/core'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { deadlines } from '../../core/src/http1/deadlines.ts'
 import { Listener } from '../../core/src/listen/listener.ts'
 import { Pool } from '../../core/src/upstream/pool.ts'
 import { onCleanup } from './cleanup.ts'
+import { eventually } from './eventually.ts'
 import { type RecordingLog, recordingLog } from './log.ts'
 
 /** Seen at work in this process. The gateway shows neither its pools nor its listeners, and leaks hide in both. */
@@ -35,13 +36,13 @@ export type LooseConfig = Readonly<Record<string, unknown>>
  */
 export async function startGateway(config: LooseConfig): Promise<RunningGateway> {
   const log = recordingLog()
-  const listenSettings = { port: 0, host: '127.0.0.1', ...(config['listen'] as object | undefined) }
+  const listenSettings = { port: 0, host: '127.0.0.1', ...(config.listen as object | undefined) }
   const gateway = await createGateway({ log: { access: true }, ...config, listen: listenSettings }, { log })
   const [address] = await gateway.listen()
   if (address === undefined) throw new Error('it does not listen')
   onCleanup('gateways', async () => {
     try {
-      await vi.waitFor(() => expectNothingUnderWay(gateway), { timeout: 5_000, interval: 2 })
+      await eventually(() => expectNothingUnderWay(gateway))
     } finally {
       await gateway.close()
     }
@@ -61,7 +62,7 @@ const nothing = { open: 0, idle: 0, busy: 0, connecting: 0, queued: 0 }
 function expectNothingUnderWay(gateway: Gateway): void {
   expect([...listeners].map(listener => listener.connections)).toEqual([...listeners].map(() => 0))
   expect([...pools].map(({ stats }) => ({ ...stats, open: 0, idle: 0 }))).toEqual([...pools].map(() => nothing))
-  expect(gateway.generations.map(generation => generation.inFlight)).toEqual([0])
+  expect(gateway.generations.filter(generation => generation.inFlight > 0)).toEqual([])
 }
 
 /** A config of one service behind one route for everything. */

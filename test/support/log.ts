@@ -27,7 +27,7 @@ export function recordingLog(): RecordingLog {
     warn: write('warn'),
     error: write('error'),
     all,
-    of: requestId => all.filter(line => line.fields['requestId'] === requestId && !isAccess(line)),
+    of: requestId => all.filter(line => line.fields.requestId === requestId && !isAccess(line)),
     get access() {
       return all.filter(isAccess)
     },

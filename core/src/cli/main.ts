@@ -36,7 +36,10 @@ async function run(argv: readonly string[]): Promise<number> {
       process.stderr.write(`gateway: ${error.message}\n`)
       return 1
     }
-    if (!(error instanceof UsageError)) throw error
+    if (!(error instanceof UsageError)) {
+      process.stderr.write(`gateway: ${error instanceof Error ? error.stack : String(error)}\n`)
+      return 1
+    }
     process.stderr.write(`gateway: ${error.message}\n\n${command?.help ?? overview}`)
     return 2
   }

@@ -2,7 +2,6 @@ import type { Model } from '../config/model.ts'
 import { defineCommand } from './command.ts'
 import { configFile } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
-import { hasErrors } from './problems.ts'
 import { redact } from './redact.ts'
 import { printProblems } from './report.ts'
 
@@ -13,7 +12,7 @@ export const print = defineCommand({
   options: {},
   async run(given) {
     const { model, problems } = await inspectConfig(configFile(given))
-    if (model === undefined || hasErrors(problems)) {
+    if (model === undefined) {
       printProblems(problems, process.stderr)
       return 1
     }

@@ -73,7 +73,7 @@ describe('secrets', () => {
 test('what JSON cannot show', () => {
   class Store {}
   const circle: Record<string, unknown> = { name: 'circle' }
-  circle['self'] = circle
+  circle.self = circle
   const shared = { a: 1 }
   expect(
     redact({

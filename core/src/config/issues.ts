@@ -89,7 +89,9 @@ function reportIssue(issue: SchemaIssue, fromZod: boolean, above: Place, report:
       return
     }
   }
-  const hint = issue.code === 'invalid_value' && typeof value === 'string' ? didYouMean(value, texts(issue.values)) : {}
+  const near =
+    issue.code === 'invalid_value' && typeof value === 'string' ? suggest(value, texts(issue.values)) : undefined
+  const hint = near === undefined ? {} : { hint: `did you mean "${near}"?` }
   report({ code: 'CONFIG_INVALID_VALUE', message: readable(issue, value), path, ...hint })
 }
 

@@ -61,7 +61,7 @@ function readPlugin(item: unknown, position: number, report: Report): PluginMode
 }
 
 function isPlugin(value: unknown): value is Plugin {
-  return isRecord(value) && typeof value['name'] === 'string' && isRecord(value['definition'])
+  return isRecord(value) && typeof value.name === 'string' && isRecord(value.definition)
 }
 
 const schema = z

@@ -42,7 +42,7 @@ export function readRoutes(
         report({ code: 'CONFIG_DUPLICATE_ROUTE', message: `two tables have a route "${name}": rename one`, path })
       }
       names.add(name)
-      if (isRecord(item)) used.add(item['service'])
+      if (isRecord(item)) used.add(item.service)
       const read = parse(schema, item, path, report)
       if (read === undefined || !isRecord(item)) continue
       const matched = readMatch(read.match, [...path, 'match'], report)

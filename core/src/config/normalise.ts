@@ -29,7 +29,7 @@ export function normalise(config: unknown): Normalised {
   const known = [...Object.keys(settingsShape), 'plugins', 'services', 'routes']
   for (const key of Object.keys(rest)) if (!known.includes(key)) report(unknownKey(key, [], known))
   const settings = parse(settingsSchema, rest, [], report)
-  const listeners = readListeners(rest['listen'], report)
+  const listeners = readListeners(rest.listen, report)
   const plugins = readPlugins(pluginList, report)
   const services = readServices(serviceTable, plugins, report)
   const serviceNames = serviceTable === undefined ? [] : isRecord(serviceTable) ? Object.keys(serviceTable) : undefined

@@ -12,8 +12,12 @@ export function childSchemas(schemas: readonly unknown[], key: string | number):
 
 /** The keys that an object at that place may have. */
 export function knownKeys(schemas: readonly unknown[]): string[] {
-  const shapes = schemas.flatMap(forms).map(form => definitionOf(form)['shape'])
-  return [...new Set(shapes.flatMap(shape => (isObject(shape) ? Object.keys(shape) : [])))]
+  const keys = schemas.flatMap(forms).flatMap(form => {
+    const { shape, keyType } = definitionOf(form)
+    // Of a record whose keys are an enumeration.
+    return Object.keys(shape ?? definitionOf(keyType).entries ?? {})
+  })
+  return [...new Set(keys)]
 }
 
 /** A schema without what it is wrapped in; of a union or an intersection each part, of a pipe both ends. */
@@ -26,7 +30,7 @@ function forms(schema: unknown): unknown[] {
 }
 
 function definitionOf(schema: unknown): Record<string, unknown> {
-  return isObject(schema) && isObject(schema['def']) ? schema['def'] : {}
+  return isObject(schema) && isObject(schema.def) ? schema.def : {}
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -235,7 +235,10 @@ export const settingsShape = {
   listen: z.unknown(),
   timeouts: timeouts.optional(),
   timeoutStatus: z.literal([504, 408]).default(504),
-  drainTimeout: duration().prefault('30s'),
+  // Beyond 24 days a timer fires at once.
+  drainTimeout: duration()
+    .refine(ms => ms <= 86_400_000, { error: 'must be at most 1d' })
+    .prefault('30s'),
   log: z
     .strictObject({
       level: z.literal(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

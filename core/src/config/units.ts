@@ -18,9 +18,12 @@ export function parseSize(value: unknown): number | undefined {
 }
 
 function parse(value: unknown, units: Readonly<Record<string, number>>): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined
-  if (typeof value !== 'string') return undefined
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)([a-z]+)$/.exec(value) ?? []
-  const factor = unit === undefined || !Object.hasOwn(units, unit) ? undefined : units[unit]
+  const number = typeof value === 'string' ? parseText(value, units) : value
+  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : undefined
+}
+
+function parseText(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]+)$/.exec(text) ?? []
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined
   return factor === undefined ? undefined : Number(amount) * factor
 }

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { GatewayError } from '../contract/errors.ts'
 import type { Attempt } from '../contract/hooks.ts'
 import type { Fields } from '../http1/fields.ts'
@@ -31,7 +31,7 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
   #over = false
   #connected = false
   #upload: Upload | undefined
-  #filters: FilterChain | undefined
+  #body: Readable | undefined
   readonly #events: AttemptEvents
 
   constructor(exchange: Exchange, target: UpstreamTarget, headers: Fields, path: string, events: AttemptEvents) {
@@ -48,10 +48,10 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     const { exchange } = this
     const { stream, compiled } = exchange
     if (compiled === undefined) return
-    if (stream.bodyLength !== 0) {
-      this.#filters = FilterChain.open('onRequestBody', compiled.onRequestBody, exchange, run => run(exchange))
-    }
-    const bodyLength = this.#filters === undefined ? stream.bodyLength : -1
+    this.#openFilters()
+    const bodyLength = exchange.uploadFilters === undefined ? stream.bodyLength : -1
+    // A plugin may have set one of them; what frames the message is decided by the wire layer alone.
+    this.headers.removeHopByHop()
     const request = { method: exchange.method, target: this.path, fields: this.headers, bodyLength }
     this.client = this.target.pool.request(request, compiled.timeouts, this)
     if (this.#connected) this.#startUpload()
@@ -71,8 +71,39 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
   #startUpload(): void {
     const { exchange, client } = this
     if (exchange.stream.bodyLength === 0 || client === undefined || this.#upload !== undefined || this.#over) return
-    this.#upload = new Upload(exchange, client, this.#filters, error => this.#fail(asGatewayError(error)))
+    this.#upload = new Upload(exchange, client, exchange.uploadFilters, error => this.#fail(asGatewayError(error)))
     exchange.stream.readBody(this.#upload)
+  }
+
+  /** Plugins are asked once a request, and only whoever has not begun to read the body can be tried again. */
+  #openFilters(): void {
+    const { exchange } = this
+    if (exchange.stream.bodyLength === 0 || exchange.compiled === undefined || this.number > 1) return
+    const { onRequestBody } = exchange.compiled
+    exchange.uploadFilters = FilterChain.open('onRequestBody', onRequestBody, exchange, run => run(exchange))
+  }
+
+  /**
+   * The request's body for a connector, undefined when there is none. It is fetched from the client once it is read.
+   * @throws GatewayError when a plugin's onRequestBody throws.
+   */
+  openBody(): Readable | undefined {
+    const { exchange } = this
+    const { stream } = exchange
+    if (stream.bodyLength === 0) return undefined
+    this.#openFilters()
+    const body = new Readable({
+      read: () => {
+        if (this.#upload !== undefined) return stream.resumeBody()
+        const client = { sendData: (chunk: Uint8Array) => body.push(chunk), sendEnd: () => void body.push(null) }
+        this.#upload = new Upload(exchange, client, exchange.uploadFilters, error => this.#fail(asGatewayError(error)))
+        stream.readBody(this.#upload)
+      },
+    })
+    // Whoever reads it hears of an error; that nobody does must not end the process.
+    body.on('error', () => {})
+    this.#body = body
+    return body
   }
 
   onDrain(): void {
@@ -121,6 +152,7 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     this.#over = true
     this.#upload?.stop()
     this.client?.abort()
+    this.#body?.destroy(new GatewayError('GATEWAY_CLIENT_CLOSED', "the request's body is not sent any more"))
   }
 
   #fail(error: GatewayError): void {

@@ -1,6 +1,6 @@
 import type { Reply } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
-import type { Awaitable, Outcome } from '../contract/hooks.ts'
+import type { Outcome } from '../contract/hooks.ts'
 import type { Fields } from '../http1/fields.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import type { ServerStream } from '../http1/wire.ts'
@@ -11,12 +11,13 @@ import { Exchange, type ExchangeEvents } from './exchange.ts'
 import { applyFieldRules } from './field-rules.ts'
 import { cutOff, finish, logFailure } from './finish.ts'
 import { prepareForwarding, resolveClient } from './forwarded.ts'
-import { asGatewayError, pluginFailure } from './plugin-failure.ts'
+import { asGatewayError, isThenable, pluginFailure, reasonOf } from './plugin-failure.ts'
 import { problemReply } from './problem.ts'
 import { redirectReply } from './redirect.ts'
-import { endBody, localResponse, type Response, sendBody, sendHead, upstreamResponse } from './response.ts'
+import { adopt, endBody, localResponse, type Response, sendBody, sendHead, upstreamResponse } from './response.ts'
 import type { CompiledRoute, Entry, Runtime, Step } from './route.ts'
 import { upstreamPath } from './upstream-path.ts'
+import { disregard, dispose, type Phase, walk } from './walk.ts'
 
 /**
  * The path of a request, from its head to the last byte of its response:
@@ -73,67 +74,12 @@ function locate(exchange: Exchange): GatewayError | undefined {
   return new GatewayError('GATEWAY_METHOD_NOT_ALLOWED', `${method} on a path that allows ${allow}`, { headers: { allow } })
 }
 
-/** A run of hooks: how one is called, what its answer means, and where the way goes on. */
-interface Phase<Run> {
-  readonly hook: string
-  /** On the way to the upstream; response hooks skip those who never saw the request. */
-  readonly forward: boolean
-  call(exchange: Exchange, run: Run): Awaitable<Reply | void>
-  answered(exchange: Exchange, reply: Reply, step: Step<Run>, index: number): void
-  done(exchange: Exchange): void
-}
-
-/** Runs hooks from `index` on, without a promise as long as none returns one. */
-function walk<Run>(exchange: Exchange, phase: Phase<Run>, steps: readonly Step<Run>[], index: number): void {
-  for (let i = index; i < steps.length; i++) {
-    const step = steps[i]
-    if (step === undefined) break
-    if (phase.forward) exchange.reached = step.position
-    else if (step.position > exchange.reached) continue
-    let result: Awaitable<Reply | void>
-    try {
-      result = phase.call(exchange, step.run)
-    } catch (error) {
-      return fail(exchange, pluginFailure(step.plugin, phase.hook, error))
-    }
-    if (result === undefined || result === null) continue
-    if (isThenable(result)) return waitFor(exchange, phase, steps, i, step, result)
-    return phase.answered(exchange, result, step, i)
-  }
-  phase.done(exchange)
-}
-
-// By its `then`, not by instanceof: a promise of another realm or library must not pass for a reply.
-function isThenable(value: object): value is Promise<Reply | void> {
-  return 'then' in value && typeof value.then === 'function'
-}
-
-function waitFor<Run>(
-  exchange: Exchange,
-  phase: Phase<Run>,
-  steps: readonly Step<Run>[],
-  index: number,
-  step: Step<Run>,
-  promise: Promise<Reply | void>,
-): void {
-  const turn = ++exchange.turn
-  promise.then(
-    reply => {
-      if (exchange.turn !== turn) return
-      if (reply === undefined || reply === null) walk(exchange, phase, steps, index + 1)
-      else phase.answered(exchange, reply, step, index)
-    },
-    error => {
-      if (exchange.turn === turn) fail(exchange, pluginFailure(step.plugin, phase.hook, error))
-    },
-  )
-}
-
 type Hook<Name extends keyof CompiledRoute> = CompiledRoute[Name] extends readonly Step<infer Run>[] ? Run : never
 
 const requestPhase: Phase<Hook<'onRequest'>> = {
   hook: 'onRequest',
   forward: true,
+  failed: fail,
   call: (exchange, run) => run(exchange),
   answered: (exchange, reply, step) => answer(exchange, reply, step.plugin, 'onRequest'),
   done: exchange => {
@@ -170,7 +116,7 @@ function attempt(exchange: Exchange): void {
   const { action } = compiled
   let run: UpstreamAttempt
   try {
-    const target = action.service.pick(exchange)
+    const target = action.service.pick(exchange, exchange.unreachable)
     if (target === undefined) {
       return fail(exchange, new GatewayError('GATEWAY_NO_HEALTHY_TARGET', `service "${action.service.name}" has no target to send to`))
     }
@@ -178,7 +124,8 @@ function attempt(exchange: Exchange): void {
     exchange.target = target
     // A change that a hook makes holds for one attempt; without such hooks the request's own fields serve.
     const headers = compiled.onAttempt.length > 0 ? exchange.headers.clone() : exchange.headers
-    if (!action.service.preserveHost) headers.set('Host', target.authority)
+    const named = action.service.preserveHost ? headers.has('host') : compiled.requestHeaders?.setsHost === true
+    if (!named) headers.set('Host', target.authority)
     run = new UpstreamAttempt(exchange, target, headers, upstreamPath(exchange, action), attemptEvents)
   } catch (error) {
     return fail(exchange, asGatewayError(error))
@@ -190,6 +137,7 @@ function attempt(exchange: Exchange): void {
 const attemptPhase: Phase<Hook<'onAttempt'>> = {
   hook: 'onAttempt',
   forward: false,
+  failed: fail,
   call: (exchange, run) => (exchange.attempt === undefined ? undefined : run(exchange, exchange.attempt)),
   // The type says that onAttempt returns nothing; a JavaScript plugin that does return something has not answered.
   answered: (exchange, _reply, _step, index) => walk(exchange, attemptPhase, exchange.compiled?.onAttempt ?? [], index + 1),
@@ -198,8 +146,9 @@ const attemptPhase: Phase<Hook<'onAttempt'>> = {
     if (run === undefined || compiled?.action.kind !== 'service') return
     exchange.source = run
     try {
-      if (compiled.action.service.connector === undefined) run.send()
-      else openConnector(exchange, run, compiled.action.service.connector, reply => answer(exchange, reply, 'connector', 'open'), error => fail(exchange, error))
+      const { connector } = compiled.action.service
+      if (connector === undefined) run.send()
+      else openConnector(run, connector, connectorAnswered, attemptEvents.failed)
     } catch (error) {
       fail(exchange, asGatewayError(error))
     }
@@ -231,10 +180,23 @@ const attemptEvents: AttemptEvents = {
   failed(run, error) {
     const { exchange } = run
     if (run.accepted) return exchange.headSent ? cutOff(exchange, error) : fail(exchange, error)
+    if (run.client?.untouched === true) exchange.unreachable = [...(exchange.unreachable ?? []), run.target]
     const verdict = endAttempt(run, { error })
     if (run.replayable && verdict !== 'fail' && (verdict === 'retry' || isSafeToRepeat(run, error))) attempt(exchange)
     else fail(exchange, error)
   },
+}
+
+function connectorAnswered(run: UpstreamAttempt, response: Response): void {
+  const { exchange } = run
+  const verdict = endAttempt(run, { status: response.status, headersMs: performance.now() - run.startedAt })
+  if (verdict === 'retry' && run.replayable) {
+    dispose(response)
+    run.abort()
+    return attempt(exchange)
+  }
+  run.accepted = true
+  respond(exchange, response)
 }
 
 function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | undefined {
@@ -243,6 +205,7 @@ function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | 
     try {
       const verdict = step.run(exchange, run, outcome)
       if (verdict === 'retry' || verdict === 'fail') return verdict
+      if (isThenable(verdict)) disregard(exchange, 'onAttemptEnd', step.plugin, verdict)
     } catch (error) {
       logFailure(exchange, pluginFailure(step.plugin, 'onAttemptEnd', error))
     }
@@ -254,32 +217,36 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 const maxAttempts = 3
 
 /**
- * The only retries that the kernel makes by itself (RFC 9110 section 9.2.2): of a request that never left, and, once, of
- * an idempotent one whose kept-alive connection turned out to be closed.
+ * The only retries that the kernel makes by itself (RFC 9110 section 9.2.2): of a request that never left, at a target
+ * not yet tried, and of an idempotent one whose kept-alive connection turned out to be closed.
  */
 function isSafeToRepeat(run: UpstreamAttempt, error: GatewayError): boolean {
   const { exchange, client } = run
   if (!error.retryable || client === undefined || exchange.attempts >= maxAttempts) return false
-  if (client.untouched) return exchange.compiled?.action.kind === 'service' && exchange.attempts < exchange.compiled.action.service.targets.length
+  if (client.untouched) {
+    const action = exchange.compiled?.action
+    return action?.kind === 'service' && action.service.targets.some(target => exchange.unreachable?.includes(target) !== true)
+  }
   return client.reused && idempotent.has(exchange.method)
 }
 
 /** Lets plugins see the head on its way back, then sends it. */
 function respond(exchange: Exchange, response: Response): void {
-  exchange.response = response
+  adopt(exchange, response)
   walk(exchange, responsePhase, exchange.compiled?.onResponse ?? [], 0)
 }
 
 const responsePhase: Phase<Hook<'onResponse'>> = {
   hook: 'onResponse',
   forward: false,
+  failed: fail,
   call: (exchange, run) => (exchange.response === undefined ? undefined : run(exchange, exchange.response)),
   answered: (exchange, reply, step, index) => {
     try {
       const replaced = localResponse(reply)
       exchange.source?.abort()
       exchange.source = undefined
-      exchange.response = replaced
+      adopt(exchange, replaced)
     } catch (error) {
       return fail(exchange, pluginFailure(step.plugin, 'onResponse', error))
     }
@@ -293,7 +260,7 @@ const responsePhase: Phase<Hook<'onResponse'>> = {
     } catch (error) {
       return exchange.headSent ? cutOff(exchange, error) : fail(exchange, asGatewayError(error))
     }
-    if (response.fromUpstream) flushEarly(exchange)
+    if (response.body === 'arrives') flushEarly(exchange)
   },
 }
 
@@ -317,7 +284,8 @@ function fail(exchange: Exchange, error: GatewayError): void {
   if (exchange.failing) {
     // A second error, out of a hook that handled the first: no more hooks.
     exchange.error = error
-    exchange.response = localResponse(problemReply(error, { id: exchange.id, route: exchange.compiled?.name }))
+    exchange.lastWord = true
+    adopt(exchange, problemResponse(exchange, error))
     return responsePhase.done(exchange)
   }
   exchange.failing = true
@@ -328,25 +296,36 @@ function fail(exchange: Exchange, error: GatewayError): void {
 const errorPhase: Phase<Hook<'onError'>> = {
   hook: 'onError',
   forward: false,
+  failed: fail,
   call: (exchange, run) => (exchange.error === undefined ? undefined : run(exchange, exchange.error)),
   answered: (exchange, reply, step) => answer(exchange, reply, step.plugin, 'onError'),
   done: exchange => {
-    const { error, runtime } = exchange
-    if (error === undefined) return
-    const status = error.status === 504 ? runtime.timeoutStatus : error.status
-    respond(exchange, localResponse(problemReply(error, { id: exchange.id, route: exchange.compiled?.name, status })))
+    const { error } = exchange
+    if (error !== undefined) respond(exchange, problemResponse(exchange, error))
   },
+}
+
+function problemResponse(exchange: Exchange, error: GatewayError): Response {
+  const { id, compiled, runtime } = exchange
+  const status = error.status === 504 ? runtime.timeoutStatus : error.status
+  try {
+    return localResponse(problemReply(error, { id, route: compiled?.name, status }))
+  } catch (cause) {
+    // A plugin's own error may carry a status or a header that no response can have.
+    const plain = new GatewayError('GATEWAY_INTERNAL', `${error.code} cannot be answered: ${reasonOf(cause)}`, { cause })
+    logFailure(exchange, plain)
+    return localResponse(problemReply(plain, { id, route: compiled?.name }))
+  }
 }
 
 const exchangeEvents: ExchangeEvents = {
   client: resolveClient,
   aborted(exchange, error) {
-    if (exchange.finished) return
-    exchange.source?.abort()
     finish(exchange, error)
   },
   timedOut(exchange) {
     exchange.deadline = 0
+    exchange.overdue = true
     const error = new GatewayError('GATEWAY_TIMEOUT', `the request took longer than ${exchange.compiled?.timeouts.total} ms`)
     exchange.abortSignal(error)
     if (exchange.headSent) cutOff(exchange, error)

@@ -5,6 +5,7 @@ import { type AnySlot, type Slot, slotCount, type SlotValue } from '../contract/
 import type { Fields } from '../http1/fields.ts'
 import { type Pattern, pathParams } from '../routing/pattern.ts'
 import type { ServerStream, ServerStreamHandler } from '../http1/wire.ts'
+import type { UpstreamTarget } from '../upstream/service.ts'
 import type { UpstreamAttempt } from './attempt.ts'
 import type { FilterChain } from './filter-chain.ts'
 import { requestId } from './request-id.ts'
@@ -56,12 +57,20 @@ export class Exchange implements Context, ServerStreamHandler {
   headSent = false
   finished = false
   failing = false
+  /** A hook failed on the way of an error: the answer passes no more hooks. */
+  lastWord = false
+  /** The route's total time is over. */
+  overdue = false
   status = 0
   bytesIn = 0
   bytesOut = 0
   error: GatewayError | undefined
   target: Summary['target']
+  /** Targets that an attempt found no connection to. */
+  unreachable: readonly UpstreamTarget[] | undefined
   filters: FilterChain | undefined
+  /** Of the request's body. */
+  uploadFilters: FilterChain | undefined
 
   /** Milliseconds on performance.now()'s clock; see http1/deadlines.ts. */
   deadline = 0
@@ -70,6 +79,7 @@ export class Exchange implements Context, ServerStreamHandler {
   #client: Client | undefined
   #params: Readonly<Record<string, string>> | undefined
   #controller: AbortController | undefined
+  #aborted: GatewayError | undefined
   #slots: unknown[] | undefined
   readonly #events: ExchangeEvents
 
@@ -99,7 +109,7 @@ export class Exchange implements Context, ServerStreamHandler {
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
-    if (this.finished && this.error !== undefined) this.#controller.abort(this.error)
+    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted)
     return this.#controller.signal
   }
 
@@ -124,6 +134,7 @@ export class Exchange implements Context, ServerStreamHandler {
 
   /** Tells whoever listens to `signal`. Costs nothing when nobody asked for it. */
   abortSignal(error: GatewayError): void {
+    this.#aborted ??= error
     this.#controller?.abort(error)
   }
 

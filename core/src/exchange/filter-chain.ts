@@ -23,7 +23,7 @@ export class FilterChain {
     for (const [index, { plugin, filter }] of this.#filters.entries()) {
       let last: Uint8Array | undefined
       try {
-        last = filter.end?.()
+        last = checked(filter.end?.())
       } catch (error) {
         throw pluginFailure(plugin, this.#hook, error)
       }
@@ -39,7 +39,7 @@ export class FilterChain {
       const at = this.#filters[i]
       if (at === undefined) break
       try {
-        current = at.filter.push(current)
+        current = checked(at.filter.push(current))
       } catch (error) {
         throw pluginFailure(at.plugin, this.#hook, error)
       }
@@ -63,6 +63,7 @@ export class FilterChain {
       let filter: BodyFilter | void
       try {
         filter = call(run)
+        if (filter && typeof filter.push !== 'function') throw new TypeError('a filter has a synchronous push(chunk)')
       } catch (error) {
         throw pluginFailure(plugin, hook, error)
       }
@@ -72,4 +73,10 @@ export class FilterChain {
     }
     return chain
   }
+}
+
+/** Anything else would break the framing of the message. */
+function checked(piece: Uint8Array | undefined): Uint8Array | undefined {
+  if (piece === undefined || piece instanceof Uint8Array) return piece
+  throw new TypeError('a filter returns a Uint8Array, or undefined to swallow the piece')
 }

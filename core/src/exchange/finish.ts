@@ -1,7 +1,7 @@
 import type { GatewayError } from '../contract/errors.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import type { Exchange } from './exchange.ts'
-import { asGatewayError } from './plugin-failure.ts'
+import { asGatewayError, isThenable, pluginFailure } from './plugin-failure.ts'
 
 /**
  * The last thing that happens to an exchange, exactly once: onFinish, the access line, the generation's count.
@@ -13,16 +13,21 @@ export function finish(exchange: Exchange, error: GatewayError | undefined): voi
   exchange.turn++
   if (error !== undefined) exchange.error = error
   if (exchange.deadlineIndex !== -1) deadlines.remove(exchange)
-  if (exchange.error !== undefined) exchange.abortSignal(exchange.error)
+  // Whoever still sends or is sent to may stop; of a source that has come to its end this asks nothing.
+  exchange.source?.abort()
+  if (error !== undefined) exchange.abortSignal(error)
   const { compiled, runtime } = exchange
   if (compiled !== undefined && compiled.onFinish.length > 0) {
     const summary = summarise(exchange)
     for (const { plugin, position, run } of compiled.onFinish) {
       if (position > exchange.reached) continue
+      const failed = (cause: unknown) => logFailure(exchange, pluginFailure(plugin, 'onFinish', cause))
       try {
-        run(exchange, summary)
+        // It is not to wait, and one that does so all the same must not end the process.
+        const returned: unknown = run(exchange, summary)
+        if (isThenable(returned)) Promise.resolve(returned).catch(failed)
       } catch (cause) {
-        runtime.log.error(`plugin "${plugin}" failed in onFinish`, { requestId: exchange.id, route: exchange.route, err: cause })
+        failed(cause)
       }
     }
   }
@@ -35,7 +40,6 @@ export function cutOff(exchange: Exchange, cause: unknown): void {
   if (exchange.finished) return
   const error = asGatewayError(cause)
   logFailure(exchange, error)
-  exchange.source?.abort()
   exchange.stream.abort(error)
   finish(exchange, error)
 }
@@ -70,7 +74,7 @@ function logAccess(exchange: Exchange): void {
 /** Client mistakes are worth a debug line; everything else somebody has to look at. */
 export function logFailure(exchange: Exchange, error: GatewayError): void {
   const { log } = exchange.runtime
-  const write = error.status >= 500 ? log.error : log.debug
+  const write = error.status >= 500 && error.source !== 'client' ? log.error : log.debug
   write.call(log, error.message, {
     requestId: exchange.id,
     code: error.code,

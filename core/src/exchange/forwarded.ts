@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Client } from '../contract/context.ts'
+import type { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -32,8 +33,24 @@ export function plainAddress(text: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
 
-// What a server could read as X-Forwarded-For and the like: CGI-style readers take `_` for `-`.
-const shadows = ['x_forwarded_for', 'x_forwarded_proto', 'x_forwarded_host', 'x_forwarded_port', 'x_real_ip', 'x_request_id']
+const shadowed = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-real-ip',
+  'x-request-id',
+]
+
+/** Drops what a server could read as one of the gateway's fields: CGI-style readers take `_` for `-`, in any place. */
+function dropShadows(fields: Fields): void {
+  let found: string[] | undefined
+  fields.forEach(name => {
+    if (name.includes('_') && shadowed.includes(name.replaceAll('_', '-').toLowerCase())) (found ??= []).push(name)
+  })
+  for (const name of found ?? []) fields.delete(name)
+}
 
 /**
  * Makes the request's fields what goes upstream (RFC 9110 section 7.6): hop-by-hop fields go, those of the gateway come.
@@ -44,10 +61,12 @@ export function prepareForwarding(exchange: Exchange): void {
   const { peer } = stream
   const authority = fields.get('host') ?? exchange.host
   fields.removeHopByHop()
-  for (const name of shadows) fields.delete(name)
+  dropShadows(fields)
   const address = plainAddress(peer.address)
   if (exchange.entry.trusts(peer.address)) {
-    fields.append('X-Forwarded-For', address)
+    // One line, since some readers look at the first alone and would miss the hop that counts.
+    const chain = fields.get('x-forwarded-for')
+    fields.set('X-Forwarded-For', chain === undefined || chain === '' ? address : `${chain}, ${address}`)
     if (!fields.has('x-forwarded-host') && authority !== '') fields.set('X-Forwarded-Host', authority)
   } else {
     fields.set('X-Forwarded-For', address)

@@ -8,10 +8,13 @@ import type { GatewayError } from '../contract/errors.ts'
 export function problemReply(
   error: GatewayError,
   context: { readonly id: string; readonly route: string | undefined; readonly status?: number },
-): Reply {
+): Reply & { headers: Readonly<Record<string, string>>; body: string } {
   const { status = error.status } = context
   const body = {
-    type: `urn:gateway:problem:${error.code.toLowerCase().replace(/^gateway_/, '').replaceAll('_', '-')}`,
+    type: `urn:gateway:problem:${error.code
+      .toLowerCase()
+      .replace(/^gateway_/, '')
+      .replaceAll('_', '-')}`,
     title: error.title,
     status,
     code: error.code,

@@ -5,8 +5,10 @@ import type { Exchange } from './exchange.ts'
 import type { CompiledAction } from './route.ts'
 
 export function redirectReply(exchange: Exchange, action: CompiledAction & { kind: 'redirect' }): Reply {
-  const { path, pattern, query } = exchange
-  const to = pattern === undefined ? '/' : fillTemplate(action.template, rawParams(pattern, path))
-  const location = `${action.origin}${to}${query === '' ? '' : `?${query}`}`
+  const { pattern, query } = exchange
+  const to = pattern === undefined ? '/' : fillTemplate(action.template, rawParams(pattern, exchange.path))
+  // Where empty segments are kept, a parameter may begin with a slash, and two at the start would name a host.
+  const path = action.origin === '' ? to.replace(/^\/{2,}/, '/') : to
+  const location = `${action.origin}${path}${query === '' ? '' : `?${query}`}`
   return { status: action.status, headers: { location } }
 }

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Reply, ResponseHead } from '../contract/context.ts'
+import type { Reply, ReplyBody, ResponseHead } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { Fields } from '../http1/fields.ts'
 import type { Exchange } from './exchange.ts'
@@ -14,33 +14,59 @@ export interface Response extends ResponseHead {
   reason: string
   /** Bytes; -1 when the end shows itself. */
   bodyLength: number
-  /** Of an answer made here; an upstream's body comes by itself. */
-  readonly body: Readable | Uint8Array | undefined
+  /** An upstream's body arrives by itself, through {@link sendBody} and {@link endBody}. */
+  readonly body: Readable | Uint8Array | undefined | 'arrives'
 }
 
 export function upstreamResponse(status: number, reason: string, headers: Fields, bodyLength: number): Response {
-  return { status, reason, headers, bodyLength, body: undefined, fromUpstream: true }
+  return { status, reason, headers, bodyLength, body: 'arrives', fromUpstream: true }
 }
 
 /** @throws TypeError when the reply is not one: no status, a bad header, a body of another kind. */
 export function localResponse(reply: Reply): Response {
-  const { status, body } = reply
-  if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new TypeError(`a reply's status is 200 to 599, not ${String(status)}`)
-  }
   const headers = new Fields()
   for (const [name, value] of Object.entries(reply.headers ?? {})) {
     if (typeof value === 'string') headers.set(name, value)
-    else for (const line of value) headers.append(name, line)
+    else if (Array.isArray(value)) for (const line of value) headers.append(name, line)
+    else throw new TypeError(`a reply's header is a string or an array of strings, unlike ${name}`)
+  }
+  if (typeof reply.body === 'string' && !headers.has('content-type')) {
+    headers.set('Content-Type', 'text/plain; charset=utf-8')
+  }
+  return responseOf(reply.status, headers, reply.body)
+}
+
+/** @throws TypeError as {@link localResponse} does. */
+export function responseOf(status: number, headers: Fields, body: ReplyBody): Response {
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TypeError(`a reply's status is 200 to 599, not ${String(status)}`)
   }
   headers.removeHopByHop()
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
-  if (bytes !== undefined && !(bytes instanceof Uint8Array) && !(bytes instanceof Readable)) {
-    throw new TypeError("a reply's body is a string, a Uint8Array or a Readable")
+  const response = { status, reason: '', headers, fromUpstream: false }
+  if (bytes === undefined) return { ...response, bodyLength: 0, body: undefined }
+  if (bytes instanceof Uint8Array) return { ...response, bodyLength: bytes.byteLength, body: bytes }
+  if (!(bytes instanceof Readable)) throw new TypeError("a reply's body is a string, a Uint8Array or a Readable")
+  if (bytes.destroyed || bytes.readableEnded) throw new TypeError("a reply's body was read or closed before")
+  // It may fail while a hook is waited for and nobody reads it; sendHead looks.
+  bytes.on('error', () => {})
+  return { ...response, bodyLength: -1, body: bytes }
+}
+
+/** Makes it the exchange's response. A body that streams is given up with the exchange from now on. */
+export function adopt(exchange: Exchange, response: Response): void {
+  exchange.response = response
+  const { body } = response
+  if (!(body instanceof Readable)) return
+  const before = exchange.source
+  exchange.source = {
+    // Before anybody listens its pieces would be lost.
+    resumeBody: () => void (exchange.headSent && body.resume()),
+    abort: () => {
+      body.destroy()
+      before?.abort()
+    },
   }
-  if (typeof body === 'string' && !headers.has('content-type')) headers.set('Content-Type', 'text/plain; charset=utf-8')
-  const bodyLength = bytes === undefined ? 0 : bytes instanceof Uint8Array ? bytes.byteLength : -1
-  return { status, reason: '', headers, bodyLength, body: bytes, fromUpstream: false }
 }
 
 /** RFC 9110 section 6.4.1: what has no body whatever its fields say. */
@@ -51,23 +77,28 @@ function isBodiless(method: string, status: number): boolean {
 /** Sends the head; a body made here follows, one from upstream comes through {@link sendBody} and {@link endBody}. */
 export function sendHead(exchange: Exchange, response: Response): void {
   const { compiled, stream } = exchange
-  const { headers, status } = response
+  const { headers, status, body } = response
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TypeError(`an onResponse hook set the status ${String(status)}`)
+  }
+  if (body instanceof Readable && body.errored) throw body.errored
   if (compiled?.responseHeaders !== undefined) applyFieldRules(headers, compiled.responseHeaders)
   headers.set('X-Request-ID', exchange.id)
   const bodiless = isBodiless(exchange.method, status)
-  if (compiled !== undefined && !bodiless && response.bodyLength !== 0) {
-    exchange.filters = FilterChain.open('onResponseBody', compiled.onResponseBody, exchange, run => run(exchange, response))
+  if (compiled !== undefined && !bodiless && response.bodyLength !== 0 && !exchange.lastWord) {
+    exchange.filters = FilterChain.open('onResponseBody', compiled.onResponseBody, exchange, run =>
+      run(exchange, response),
+    )
     if (exchange.filters !== undefined) response.bodyLength = -1
   }
   exchange.headSent = true
   exchange.status = status
   stream.sendHead(status, response.reason, headers, response.bodyLength)
-  if (response.fromUpstream) return
-  if (bodiless && response.body instanceof Readable) response.body.destroy()
-  if (bodiless || response.body === undefined) endBody(exchange, undefined)
-  else if (response.body instanceof Readable) pipeBody(exchange, response.body)
+  if (body === 'arrives') return
+  if (bodiless || body === undefined) endBody(exchange, undefined)
+  else if (body instanceof Readable) pipeBody(exchange, body)
   else {
-    sendBody(exchange, response.body)
+    sendBody(exchange, body)
     endBody(exchange, undefined)
   }
 }
@@ -107,13 +138,16 @@ export function endBody(exchange: Exchange, trailers: Fields | undefined): void 
 }
 
 function pipeBody(exchange: Exchange, body: Readable): void {
-  exchange.source = { resumeBody: () => body.resume(), abort: () => body.destroy() }
-  body.on('data', (chunk: Uint8Array | string) => {
-    if (!sendBody(exchange, typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) body.pause()
+  body.on('data', (chunk: unknown) => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    if (!(bytes instanceof Uint8Array))
+      return cutOff(exchange, new TypeError("a reply's body is made of bytes or text"))
+    if (!sendBody(exchange, bytes)) body.pause()
   })
   body.on('end', () => endBody(exchange, undefined))
   body.on('error', error => cutOff(exchange, error))
   body.on('close', () => {
-    if (!body.readableEnded && !exchange.finished) cutOff(exchange, new GatewayError('GATEWAY_INTERNAL', "a reply's body closed before its end"))
+    if (!body.readableEnded && !exchange.finished)
+      cutOff(exchange, new GatewayError('GATEWAY_INTERNAL', "a reply's body closed before its end"))
   })
 }

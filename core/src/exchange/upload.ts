@@ -4,15 +4,22 @@ import type { BodySink, ClientStream } from '../http1/wire.ts'
 import type { Exchange } from './exchange.ts'
 import type { FilterChain } from './filter-chain.ts'
 
+type UploadTarget = Pick<ClientStream, 'sendData' | 'sendEnd'>
+
 /** The request's body on its way from the client to the upstream. */
 export class Upload implements BodySink {
   readonly #exchange: Exchange
-  readonly #client: ClientStream
+  readonly #client: UploadTarget
   readonly #filters: FilterChain | undefined
   readonly #fail: (error: unknown) => void
   #stopped = false
 
-  constructor(exchange: Exchange, client: ClientStream, filters: FilterChain | undefined, fail: (error: unknown) => void) {
+  constructor(
+    exchange: Exchange,
+    client: UploadTarget,
+    filters: FilterChain | undefined,
+    fail: (error: unknown) => void,
+  ) {
     this.#exchange = exchange
     this.#client = client
     this.#filters = filters

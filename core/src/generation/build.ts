@@ -1,11 +1,14 @@
-import type { Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
-import type { GatewayHooks } from '../contract/hooks.ts'
-import type { Choice, Model, PluginModel, ServiceModel } from '../config/model.ts'
+import { createHash } from 'node:crypto'
+import type { Choice, Model, ServiceModel, TlsModel } from '../config/model.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
+import type { GatewayHooks } from '../contract/hooks.ts'
+import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
+import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
 import { compileRouter } from '../routing/router.ts'
 import { Pool } from '../upstream/pool.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
 import { Service, UpstreamTarget } from '../upstream/service.ts'
+import { gatewayHookNames, hookFault } from './check-hooks.ts'
 import { compileRoute, type RoutePlugin } from './compile-route.ts'
 import { Generation } from './generation.ts'
 import { createHost } from './host.ts'
@@ -54,46 +57,85 @@ async function setUpPlugins(generation: Generation, problems: Problem[]): Promis
     try {
       // The schema's output is what setup was typed with, so the erased call is sound.
       const setup = definition.setup as ((host: Host, options: unknown) => unknown) | undefined
-      hooks = ((await setup?.(createHost(generation, name), plugin.options)) ?? {}) as Hooks
+      const returned = await setup?.call(definition, createHost(generation, name), plugin.options)
+      const fault = hookFault(returned, gatewayHookNames)
+      if (fault !== undefined) throw new TypeError(`setup ${fault}`)
+      hooks = (returned ?? {}) as Hooks
     } catch (error) {
-      problems.push(setupProblem(plugin, error))
+      problems.push(failure(`plugin "${name}" failed to set up`, error, ['plugins', plugin.position]))
       break
     }
-    if (hooks.onConnection !== undefined) {
-      generation.connectionHooks = [...generation.connectionHooks, { plugin: name, run: hooks.onConnection }]
+    // Bound, since a plugin may have written its hooks as methods of a class.
+    const { onConnection, onRoute } = hooks
+    if (onConnection !== undefined) {
+      generation.connectionHooks = [...generation.connectionHooks, { plugin: name, run: onConnection.bind(hooks) }]
     }
-    plugins.push({ name, definition, onRoute: hooks.onRoute as RoutePlugin['onRoute'] })
+    plugins.push({ name, definition, onRoute: onRoute?.bind(hooks) as RoutePlugin['onRoute'] })
   }
   return plugins
 }
 
-function setupProblem({ name, position }: PluginModel, error: unknown): Problem {
-  const reason = error instanceof Error ? error.message : String(error)
-  return { severity: 'error', code: 'CONFIG_SETUP_FAILED', message: `plugin "${name}" failed to set up: ${reason}`, path: ['plugins', position] }
+function failure(what: string, error: unknown, path: readonly (string | number)[]): Problem {
+  return { severity: 'error', code: 'CONFIG_SETUP_FAILED', message: `${what}: ${reasonOf(error)}`, path }
 }
 
 async function buildService(generation: Generation, model: ServiceModel): Promise<Service> {
+  const { name, discover } = model
   const toTarget = (spec: TargetSpec) => new UpstreamTarget(spec, sharedPool(generation, spec.url, model))
-  const service = new Service(model.name, model.targets.map(toTarget), {
-    balancer: model.balance.use === 'roundRobin' ? roundRobin() : await provide(generation, 'balancer', model.balance, model.name),
-    connector: model.connector && (await provide(generation, 'connector', model.connector, model.name)),
+  const service = new Service(name, model.targets.map(toTarget), {
+    balancer:
+      model.balance.use === 'roundRobin' ? roundRobin() : await provideBalancer(generation, model.balance, name),
+    connector: model.connector && (await provideConnector(generation, model.connector, name)),
     preserveHost: model.preserveHost,
   })
-  if (model.discover !== undefined) {
-    const discovery = await provide(generation, 'discovery', model.discover, model.name)
-    await discovery.watch(specs => {
+  if (discover === undefined) return service
+  const { provided } = await provide(generation, 'discovery', discover, name)
+  try {
+    await provided.watch(specs => {
+      // A source that was not stopped in time must not open anything for a generation that is gone.
+      if (generation.released) return
       // A target that stays keeps its object, so that a balancer's state about it stays too.
       const known = new Map(service.targets.map(target => [`${target.url} ${target.weight}`, target]))
       service.targets = specs.map(spec => known.get(`${spec.url} ${spec.weight ?? 1}`) ?? toTarget(spec))
     })
+  } catch (error) {
+    throw new ConfigProblems([failure(`discovery "${discover.use}" failed to start`, error, ['services', name])])
   }
   return service
 }
 
+async function provideBalancer(generation: Generation, choice: Choice, service: string): Promise<Balancer> {
+  const { provided, plugin } = await provide(generation, 'balancer', choice, service)
+  return {
+    pick(targets, ctx) {
+      try {
+        return provided.pick(targets, ctx)
+      } catch (error) {
+        throw pluginFailure(plugin, `the balancer "${choice.use}"`, error)
+      }
+    },
+  }
+}
+
+async function provideConnector(generation: Generation, choice: Choice, service: string): Promise<Connector> {
+  const { provided, plugin } = await provide(generation, 'connector', choice, service)
+  return {
+    async open(ctx, attempt, body) {
+      try {
+        return await provided.open(ctx, attempt, body)
+      } catch (error) {
+        throw pluginFailure(plugin, `the connector "${choice.use}"`, error)
+      }
+    },
+  }
+}
+
 /** Connections to a target are kept for as long as some generation has a service with that target and those options. */
 function sharedPool(generation: Generation, origin: string, { pool, tls }: ServiceModel): Pool {
+  // Alone, since what is shared outlives the generation and must not hold on to it.
+  const { store } = generation
   return generation.lease.share({
-    name: `gateway.pool ${origin} ${JSON.stringify([pool, tls])}`,
+    name: `gateway.pool ${origin} ${JSON.stringify(pool)}${tls === undefined ? '' : ` tls ${fingerprint(tls)}`}`,
     create: () =>
       new Pool(origin, {
         ...(pool.connections === undefined ? {} : { maxConnections: pool.connections }),
@@ -102,23 +144,32 @@ function sharedPool(generation: Generation, origin: string, { pool, tls }: Servi
         ...(pool.maxAge === undefined ? {} : { maxLifetime: pool.maxAge }),
         tls,
       }),
-    // Not waited for: a long download may still hold one of its connections.
-    close: shared => void shared.close(),
+    // Not waited for here: a long download may still hold one of its connections.
+    close: shared => store.closesLater(shared.close()),
   })
 }
 
-async function provide<Point extends keyof Points>(generation: Generation, point: Point, choice: Choice, service: string): Promise<Points[Point]> {
-  for (const plugin of generation.model.plugins) {
-    const found = plugin.definition.extensions?.find(extension => extension.point === point && extension.name === choice.use)
+/** Names are shown, and these options may hold a private key. */
+function fingerprint(tls: TlsModel): string {
+  return createHash('sha256').update(JSON.stringify(tls)).digest('base64url')
+}
+
+async function provide<Point extends keyof Points>(
+  generation: Generation,
+  point: Point,
+  choice: Choice,
+  service: string,
+) {
+  for (const { name: plugin, definition } of generation.model.plugins) {
+    const found = definition.extensions?.find(extension => extension.point === point && extension.name === choice.use)
     if (found === undefined) continue
     const create = found.create as (host: Host, options: unknown) => ReturnType<Extension['create']>
     try {
-      return (await create(createHost(generation, plugin.name), choice.options)) as Points[Point]
+      const provided = (await create.call(found, createHost(generation, plugin), choice.options)) as Points[Point]
+      return { provided, plugin }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new ConfigProblems([{ severity: 'error', code: 'CONFIG_SETUP_FAILED', message: `${point} "${choice.use}" failed to start: ${reason}`, path: ['services', service] }])
+      throw new ConfigProblems([failure(`${point} "${choice.use}" failed to start`, error, ['services', service])])
     }
   }
   throw new TypeError(`no plugin provides the ${point} "${choice.use}"`)
 }
-

@@ -10,8 +10,12 @@ export const gatewayHookNames = ['onConnection', 'onRoute']
  */
 export function hookFault(returned: unknown, names: readonly string[]): string | undefined {
   if (returned === undefined || returned === null) return undefined
-  if (typeof returned !== 'object') return `returned ${typeof returned === 'function' ? 'a function' : String(returned)} in place of hooks`
-  if ('then' in returned && typeof returned.then === 'function') return 'returned a promise: hooks are wanted at once'
+  if (typeof returned !== 'object')
+    return `returned ${typeof returned === 'function' ? 'a function' : String(returned)} in place of hooks`
+  if ('then' in returned && typeof returned.then === 'function') {
+    returned.then(undefined, () => {})
+    return 'returned a promise: hooks are wanted at once'
+  }
   for (const name of Object.keys(returned)) {
     if (!/^on/i.test(name) || names.includes(name)) continue
     if (routeHookNames.includes(name)) return `returned "${name}", a hook of a route: return it from onRoute`

@@ -1,9 +1,10 @@
+import type { RouteAction, RouteModel } from '../config/model.ts'
+import type { Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Route, RouteHooks } from '../contract/hooks.ts'
 import type { ErasedDefinition } from '../contract/plugin.ts'
-import type { RouteAction, RouteModel } from '../config/model.ts'
-import type { Problem } from '../config/problem.ts'
 import { compileFieldRules } from '../exchange/field-rules.ts'
+import { reasonOf } from '../exchange/plugin-failure.ts'
 import type { CompiledAction, CompiledRoute, Step } from '../exchange/route.ts'
 import type { Pattern } from '../routing/pattern.ts'
 import { parseTemplate, type Template } from '../routing/template.ts'
@@ -25,7 +26,12 @@ interface Link {
 }
 
 /** Asks each plugin about the route and lines their hooks up: requests in the plugins' order, responses in reverse. */
-export function compileRoute(model: RouteModel, plugins: readonly RoutePlugin[], services: ReadonlyMap<string, Service>, report: Report): CompiledRoute {
+export function compileRoute(
+  model: RouteModel,
+  plugins: readonly RoutePlugin[],
+  services: ReadonlyMap<string, Service>,
+  report: Report,
+): CompiledRoute {
   const path = ['routes', model.name]
   const chain: Link[] = []
   const active: RoutePlugin[] = []
@@ -69,14 +75,16 @@ function askPlugin(plugin: RoutePlugin, model: RouteModel, report: Report): Rout
       match: model.match,
       service,
       options: model.options[plugin.name],
-      problem: message => report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),
+      problem: message =>
+        report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),
     })
     const fault = hookFault(hooks, routeHookNames)
-    if (fault !== undefined) report({ code: 'CONFIG_PLUGIN_HOOKS', message: `plugin "${plugin.name}": onRoute ${fault}`, path })
+    if (fault !== undefined)
+      report({ code: 'CONFIG_PLUGIN_HOOKS', message: `plugin "${plugin.name}": onRoute ${fault}`, path })
     else if (hooks && routeHookNames.some(name => Reflect.get(hooks, name) !== undefined)) return hooks
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    report({ code: error instanceof GatewayError ? error.code : 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}" failed in onRoute: ${reason}`, path })
+    const code = error instanceof GatewayError ? error.code : 'CONFIG_ROUTE_REFUSED'
+    report({ code, message: `plugin "${plugin.name}" failed in onRoute: ${reasonOf(error)}`, path })
   }
   return undefined
 }
@@ -85,7 +93,9 @@ function askPlugin(plugin: RoutePlugin, model: RouteModel, report: Report): Rout
 function checkWriters(active: readonly RoutePlugin[], route: string, report: Report): void {
   for (const [index, reader] of active.entries()) {
     for (const slot of reader.definition.needs ?? []) {
-      const written = active.slice(0, index).some(writer => writer.definition.writes?.some(other => other.name === slot.name))
+      const written = active
+        .slice(0, index)
+        .some(writer => writer.definition.writes?.some(other => other.name === slot.name))
       if (written) continue
       report({
         code: 'CONFIG_SLOT_NOT_WRITTEN',
@@ -112,11 +122,20 @@ function steps<H extends keyof RouteHooks>(chain: readonly Link[], hook: H): Ste
   })
 }
 
-function compileAction(action: RouteAction, pattern: Pattern, services: ReadonlyMap<string, Service>): CompiledAction | undefined {
+function compileAction(
+  action: RouteAction,
+  pattern: Pattern,
+  services: ReadonlyMap<string, Service>,
+): CompiledAction | undefined {
   if (action.kind === 'reply') return action
   if (action.kind === 'redirect') {
     const origin = /^https?:\/\/[^/?#]+/i.exec(action.to)?.[0] ?? ''
-    return { kind: 'redirect', origin, template: template(action.to.slice(origin.length) || '/', pattern), status: action.status }
+    return {
+      kind: 'redirect',
+      origin,
+      template: template(action.to.slice(origin.length) || '/', pattern),
+      status: action.status,
+    }
   }
   const service = services.get(action.service)
   if (service === undefined) return undefined

@@ -1,6 +1,6 @@
+import type { Model } from '../config/model.ts'
 import type { Awaitable, Connection } from '../contract/hooks.ts'
 import type { Log } from '../contract/host.ts'
-import type { Model } from '../config/model.ts'
 import type { CompiledRoute, Runtime } from '../exchange/route.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import type { SharedLease, SharedStore } from './shared-store.ts'
@@ -24,9 +24,8 @@ export class Generation implements Runtime {
   connectionHooks: readonly { readonly plugin: string; readonly run: ConnectionHook }[] = []
 
   #inFlight = 0
-  #retired = false
   #released: Promise<void> | undefined
-  #onIdle: (() => void) | undefined
+  readonly #onIdle = new Set<() => void>()
   readonly #draining = new AbortController()
   readonly #cleanups: { readonly plugin: string; readonly run: () => Awaitable<void> }[] = []
 
@@ -38,6 +37,11 @@ export class Generation implements Runtime {
     this.accessLog = model.log.access
     this.timeoutStatus = model.timeoutStatus
     this.lease = store.lease()
+  }
+
+  /** Its clean-ups have run or are running. */
+  get released(): boolean {
+    return this.#released !== undefined
   }
 
   get draining(): AbortSignal {
@@ -54,20 +58,21 @@ export class Generation implements Runtime {
 
   leave(): void {
     this.#inFlight--
-    if (this.#inFlight === 0) this.#onIdle?.()
+    if (this.#inFlight === 0) for (const resolve of this.#onIdle) resolve()
   }
 
-  /** Runs when the generation is let go, newest first. */
+  /** Runs when the generation is let go, newest first; at once when it has been. */
   defer(plugin: string, run: () => Awaitable<void>): void {
-    this.#cleanups.push({ plugin, run })
+    if (this.released) void this.#cleanUp(plugin, run)
+    else this.#cleanups.push({ plugin, run })
   }
 
-  /** A newer generation has taken over. Resolves once this one is let go, at the latest after `drainTimeoutMs`. */
+  /**
+   * A newer generation has taken over, or the gateway closes. Resolves once this one is let go, at the latest after
+   * `drainTimeoutMs`; of several calls the one with the least patience counts.
+   */
   async retire(drainTimeoutMs: number): Promise<void> {
-    if (!this.#retired) {
-      this.#retired = true
-      this.#draining.abort()
-    }
+    this.#draining.abort()
     await this.#idle(drainTimeoutMs)
     await this.release()
   }
@@ -75,14 +80,16 @@ export class Generation implements Runtime {
   #idle(timeoutMs: number): Promise<void> {
     if (this.#inFlight === 0) return Promise.resolve()
     return new Promise(resolve => {
-      const timer = setTimeout(() => {
-        this.log.warn('drain time over, letting the generation go', { generation: this.id, inFlight: this.#inFlight })
-        resolve()
-      }, timeoutMs)
-      this.#onIdle = () => {
+      const end = () => {
         clearTimeout(timer)
+        this.#onIdle.delete(end)
         resolve()
       }
+      const timer = setTimeout(() => {
+        this.log.warn('drain time over, letting the generation go', { generation: this.id, inFlight: this.#inFlight })
+        end()
+      }, timeoutMs)
+      this.#onIdle.add(end)
     })
   }
 
@@ -93,17 +100,19 @@ export class Generation implements Runtime {
   }
 
   async #release(): Promise<void> {
-    for (const { plugin, run } of this.#cleanups.splice(0).reverse()) {
-      try {
-        await run()
-      } catch (error) {
-        this.log.error(`plugin "${plugin}" failed in a clean-up`, { generation: this.id, err: error })
-      }
+    // Also when no other took over: a build that failed half-way has started what watches this signal.
+    this.#draining.abort()
+    for (const { plugin, run } of this.#cleanups.splice(0).reverse()) await this.#cleanUp(plugin, run)
+    for (const { name, error } of await this.lease.release()) {
+      this.log.error(`shared "${name}" failed to close`, { generation: this.id, err: error })
     }
+  }
+
+  async #cleanUp(plugin: string, run: () => Awaitable<void>): Promise<void> {
     try {
-      await this.lease.release()
+      await run()
     } catch (error) {
-      this.log.error('shared state failed to close', { generation: this.id, err: error })
+      this.log.error(`plugin "${plugin}" failed in a clean-up`, { generation: this.id, plugin, err: error })
     }
   }
 }

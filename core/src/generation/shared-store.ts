@@ -1,5 +1,5 @@
-import type { Shared } from '../contract/host.ts'
 import type { Awaitable } from '../contract/hooks.ts'
+import type { Shared } from '../contract/host.ts'
 
 interface Entry {
   readonly value: unknown
@@ -13,9 +13,21 @@ interface Entry {
  */
 export class SharedStore {
   readonly #entries = new Map<string, Entry>()
+  readonly #closing = new Set<Promise<void>>()
 
   get names(): string[] {
     return [...this.#entries.keys()]
+  }
+
+  /** Takes note of something that closes in its own time. Its failure is nobody's concern any more. */
+  closesLater(closing: Promise<void>): void {
+    const done: Promise<void> = closing.catch(() => {}).then(() => void this.#closing.delete(done))
+    this.#closing.add(done)
+  }
+
+  /** Resolves once all that closes in its own time has closed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#closing)
   }
 
   /** A new lease, for one generation to hold. */
@@ -28,12 +40,15 @@ export class SharedStore {
 export class SharedLease {
   readonly #entries: Map<string, Entry>
   readonly #held = new Set<string>()
+  #released = false
 
   constructor(entries: Map<string, Entry>) {
     this.#entries = entries
   }
 
+  /** @throws TypeError after the release: nobody would let go of the value again. */
   share<T>(shared: Shared<T>): T {
+    if (this.#released) throw new TypeError(`"${shared.name}" is asked for by a generation that has been let go`)
     let entry = this.#entries.get(shared.name)
     if (entry === undefined) {
       const value = shared.create()
@@ -48,17 +63,25 @@ export class SharedLease {
     return entry.value as T
   }
 
-  /** Closes what nobody else holds. Rejects with the first failure once all were tried. */
-  async release(): Promise<void> {
-    const closing: Awaitable<void>[] = []
+  /** Closes what nobody else holds, and returns what failed to close. */
+  async release(): Promise<SharedFailure[]> {
+    this.#released = true
+    const failures: SharedFailure[] = []
+    const closing: Promise<void>[] = []
     for (const name of this.#held) {
       const entry = this.#entries.get(name)
       if (entry === undefined || --entry.leases > 0) continue
       this.#entries.delete(name)
-      closing.push((async () => entry.close())())
+      const close = async () => entry.close()
+      closing.push(close().catch(error => void failures.push({ name, error })))
     }
     this.#held.clear()
-    const failed = (await Promise.allSettled(closing)).find(result => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    await Promise.all(closing)
+    return failures
   }
+}
+
+export interface SharedFailure {
+  readonly name: string
+  readonly error: unknown
 }

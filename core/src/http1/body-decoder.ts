@@ -33,8 +33,8 @@ const maxExtensions = 8192
 
 /**
  * Fields that must not be merged or believed when they come late (RFC 9110 section 6.5.1): framing, routing, request
- * modifiers, authentication, response control, and how to read the content. They are dropped; the rest of the trailers
- * is passed on.
+ * modifiers, authentication, response control, and how to read the content. They are dropped and the rest of the trailers
+ * is passed on. A request whose framing comes after its content has no honest use, and other readers refuse it: so do we.
  */
 const forbiddenTrailers: readonly string[] = (
   'transfer-encoding content-length connection keep-alive proxy-connection te trailer upgrade http2-settings host ' +
@@ -162,8 +162,9 @@ export class BodyDecoder {
           const whole = this.#trailers.read(bytes, at)
           at = this.#trailers.consumed
           if (!whole) break
+          const trailers = this.#allowed(this.#trailers.fields)
           this.#state = DONE
-          sink.onEnd(allowedTrailers(this.#trailers.fields))
+          sink.onEnd(trailers)
           return at
         }
         case CLOSE:
@@ -184,16 +185,19 @@ export class BodyDecoder {
     return true
   }
 
+  #allowed(trailers: Fields): Fields | undefined {
+    if (trailers.size === 0) return undefined
+    if (this.#side === 'client' && (trailers.has('content-length') || trailers.has('transfer-encoding'))) {
+      throw this.#bad('trailers: framing')
+    }
+    for (const name of forbiddenTrailers) trailers.delete(name)
+    return trailers.size === 0 ? undefined : trailers
+  }
+
   #bad(what: string): GatewayError {
     const code = this.#side === 'client' ? 'GATEWAY_BAD_REQUEST' : 'GATEWAY_UPSTREAM_INVALID'
     return new GatewayError(code, `body: invalid ${what}`)
   }
-}
-
-function allowedTrailers(fields: Fields): Fields | undefined {
-  if (fields.size === 0) return undefined
-  for (const name of forbiddenTrailers) fields.delete(name)
-  return fields.size === 0 ? undefined : fields
 }
 
 function hexDigit(byte: number): number {

@@ -129,7 +129,7 @@ describe('a response', () => {
       send(stream)
     })
     const client = await server.client()
-    await client.send(get('/')).close()
+    await client.send(get('/')).end()
     expect(server.faults).toHaveLength(1)
     expect(client.text).not.toContain('too long')
   })
@@ -141,7 +141,7 @@ describe('a response', () => {
       setImmediate(() => stream.abort(Object.assign(new Error('x')) as never))
     })
     const client = await server.client()
-    await client.send(get('/')).close()
+    await client.send(get('/')).end()
     expect(client.text).toMatch(/3\r\nabc\r\n$/)
   })
 })
@@ -230,15 +230,16 @@ describe('requests', () => {
       else echo(stream)
     })
     const client = await server.client()
-    const flood = 300_000
-    client.send(get('/first') + get('/next').repeat(flood))
+    const flood = 9_000
+    client.send(get('/first') + get('/next', `A: ${'b'.repeat(1000)}`).repeat(flood))
     // Reading stops by itself, which shows in the client's backlog standing still.
     let backlog = -1
     while (client.socket.writableLength !== backlog || first === undefined) {
       backlog = client.socket.writableLength
       for (let turn = 0; turn < 100; turn++) await new Promise(resolve => setImmediate(resolve))
     }
-    expect(server.sockets[0]?.bytesRead).toBeLessThan(200_000)
+    // maxPendingBytes, and what Node reads before it hears of a pause.
+    expect(server.sockets[0]?.bytesRead).toBeLessThan(400_000)
     answer(first, 'first')
     await client.until('<GET /next >', flood)
   })
@@ -249,15 +250,15 @@ describe('Expect: 100-continue', () => {
 
   test('is passed to the exchange, which continues', async () => {
     await using server = await serve(stream => {
-      expect(stream.expectsContinue).toBe(true)
-      stream.sendInformational(100, undefined)
+      if (stream.expectsContinue) stream.sendInformational(100, undefined)
       echo(stream)
     })
     const client = await server.client()
     await client.send(head).until('HTTP/1.1 100 Continue\r\n\r\n')
     await client.send('abc').until('<PUT / abc>')
     expect(client.take()).not.toContain('Connection: close')
-    await client.send(get('/2')).until('100 Continue')
+    await client.send(get('/2')).until('<GET /2 >')
+    expect(client.text).not.toContain('100 Continue')
   })
 
   test('that is answered at once closes, since nobody knows whether the body comes', async () => {
@@ -289,6 +290,7 @@ describe('upgrades', () => {
           resolve(heard)
         }
       })
+      socket.resume()
     })
     const client = await server.client()
     client.send(`${get('/', 'Connection: upgrade', 'Upgrade: WebSocket')}early`)

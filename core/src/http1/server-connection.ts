@@ -2,13 +2,14 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { GatewayError } from '../contract/errors.ts'
+import { BodyClock } from './body-clock.ts'
 import { BodyDecoder, type DecoderSink } from './body-decoder.ts'
 import { type DeadlineOwner, deadlines } from './deadlines.ts'
+import { errorAnswer } from './error-answer.ts'
 import { HeadReader } from './head-reader.ts'
 import { type RequestHead, requestHead } from './parse-head.ts'
 import { peerOf } from './peer.ts'
 import { PieceQueue } from './piece-queue.ts'
-import { responseHeadText } from './response-head.ts'
 import { defaultServerOptions, type ServerOptions } from './server-options.ts'
 import { Http1ServerStream, type StreamConnection } from './server-stream.ts'
 import { ServerWriter } from './server-writer.ts'
@@ -60,14 +61,13 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
   readonly #onRequest: (stream: ServerStream) => void
   readonly #reader: HeadReader
   readonly #decoder: BodyDecoder
+  readonly #bodyClock: BodyClock
   readonly #pieces = new PieceQueue()
   readonly #discard: DecoderSink
   #phase: Phase = 'head'
   #stream: Http1ServerStream | undefined
   #requests = 0
   #discarded = 0
-  /** Milliseconds that the client may still keep us waiting for its body. */
-  #bodyBudget = 0
   #running = false
   #reading = true
   #headBegun = true
@@ -80,6 +80,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     this.#onRequest = onRequest
     this.#reader = new HeadReader('request', options)
     this.#decoder = new BodyDecoder('client', options)
+    this.#bodyClock = new BodyClock(options.bodyIdleTimeout, options.minBodyRate)
     this.#discard = { onData: chunk => this.#countDiscarded(chunk.length), onEnd() {} }
     this.writer = new ServerWriter(socket, options.writeIdleTimeout, () =>
       this.#clientGone('takes no more of the response'),
@@ -87,7 +88,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     this.peer = peerOf(socket)
     this.#wait(options.headTimeout)
     deadlines.add(this)
-    // A client that has sent its FIN after a request still gets its response.
+    // What a client's FIN means is told by where it comes: see atEnd.
     socket.allowHalfOpen = true
     socket.setNoDelay(true)
     socket.on('data', this.#onData)
@@ -204,7 +205,9 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
   readonly #onData = (piece: Buffer): void => {
     if (this.#phase === 'linger') return
     this.#pieces.push(piece)
-    if (this.deadline !== 0 && this.#phase === 'exchange') this.#earnTime(piece.length)
+    if (this.deadline !== 0 && this.#phase === 'exchange') {
+      this.deadline = this.#bodyClock.earn(this.deadline, piece.length)
+    }
     this.#process()
   }
 
@@ -291,7 +294,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     this.#requests++
     this.#phase = 'exchange'
     this.deadline = 0
-    this.#bodyBudget = this.#options.bodyIdleTimeout
+    this.#bodyClock.reset()
     const stream = new Http1ServerStream(head, this)
     this.#stream = stream
     try {
@@ -339,25 +342,8 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
 
   /** Answers what could not become an exchange, or whose exchange failed, and closes. */
   #refuse(error: GatewayError): void {
-    let text: string
-    let body: Uint8Array = new Uint8Array()
-    try {
-      const answer = this.#options.onClientError(error, this.peer)
-      answer.fields.removeHopByHop()
-      body = answer.body
-      text = responseHeadText(
-        error.status,
-        '',
-        answer.fields,
-        `Content-Length: ${body.length}\r\nConnection: close\r\n`,
-      )
-    } catch (fault) {
-      this.#options.onFault(fault)
-      body = new Uint8Array()
-      text = responseHeadText(error.status, '', undefined, 'Content-Length: 0\r\nConnection: close\r\n')
-    }
-    if (body.length > 0) this.writer.bytes(text, body, '')
-    else this.writer.text(text)
+    const { text, body } = errorAnswer(error, this.peer, this.#options)
+    this.writer.bytes(text, body, '')
     this.#linger()
   }
 
@@ -380,8 +366,9 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     if (this.#phase === 'head') {
       if (this.#reader.idle) this.#linger()
       else this.#refuse(new GatewayError('GATEWAY_BAD_REQUEST', 'the connection ended within a request head'))
-    } else if (this.#phase === 'exchange' && !this.#decoder.done && this.#stream?.bodyFailed === false) {
-      this.#clientGone('closed the connection within its request')
+    } else if (this.#phase === 'exchange' && this.#stream?.bodyFailed === false) {
+      if (!this.#decoder.done) this.#clientGone('closed the connection within its request')
+      else if (!this.#options.serveHalfClosed) this.#clientGone('closed the connection before the end of its response')
     } else if (this.#phase === 'discard') {
       this.#linger()
     }
@@ -413,13 +400,6 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     this.deadline = milliseconds === 0 ? 0 : performance.now() + milliseconds
   }
 
-  /** A piece of the body buys its share of time at the minimum rate, up to the idle timeout. */
-  #earnTime(bytes: number): void {
-    const { bodyIdleTimeout, minBodyRate } = this.#options
-    const full = performance.now() + bodyIdleTimeout
-    this.deadline = minBodyRate === 0 ? full : Math.min(full, this.deadline + (bytes * 1000) / minBodyRate)
-  }
-
   /** Reads from the socket as long as somebody wants the bytes or there is room for them, and times the client's body. */
   #steerReading(): void {
     const phase = this.#phase
@@ -433,13 +413,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
       else this.#socket.pause()
     }
     if (phase !== 'exchange') return
-    const awaited = stream?.takesBody === true && !this.#decoder.done
-    if (awaited && this.deadline === 0 && this.#bodyBudget > 0) {
-      this.#wait(this.#bodyBudget)
-    } else if (!awaited && this.deadline !== 0) {
-      this.#bodyBudget = Math.max(1, this.deadline - performance.now())
-      this.deadline = 0
-    }
+    this.deadline = this.#bodyClock.turn(this.deadline, stream?.takesBody === true && !this.#decoder.done)
   }
 }
 

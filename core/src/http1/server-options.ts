@@ -32,6 +32,12 @@ export interface ServerOptions extends HeadLimits {
   readonly maxPendingBytes: number
   /** Bytes of an unwanted request body that are read so that the connection can go on. Default 65,536. */
   readonly maxDiscardedBytes: number
+  /**
+   * What a client's FIN after a whole request means. Whoever closes a connection sends no more than a FIN until we write,
+   * so false (the default) takes the client for gone and ends the exchange; true still answers, for clients that close
+   * their own half on purpose, and notices one that left only when writing fails.
+   */
+  readonly serveHalfClosed: boolean
   /** Answers what could not become a request: the error's status is sent, then the connection is closed. */
   onClientError(error: GatewayError, peer: Peer): ClientErrorAnswer
   /** Hears what an exchange threw at the wire layer; its request fails with a 500 or is cut off. Default: a process warning. */
@@ -52,6 +58,7 @@ export const defaultServerOptions: Omit<ServerOptions, 'onClientError'> = {
   maxRequestsPerConnection: 10_000,
   maxPendingBytes: 65_536,
   maxDiscardedBytes: 65_536,
+  serveHalfClosed: false,
   onFault(error) {
     process.emitWarning(error instanceof Error ? error : new Error(String(error)))
   },

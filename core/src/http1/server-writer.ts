@@ -4,7 +4,11 @@ import { type DeadlineOwner, deadlines } from './deadlines.ts'
 /** Up to here bytes are copied into the text before them: one write of a string is cheaper than a vectored one. */
 const coalesceBytes = 8192
 
-/** Slowest rate, in bytes a millisecond, at which a client may take a backlog that is large from the start. */
+/**
+ * How much of a write the kernel has taken does not show before it has taken all. A backlog beyond this many bytes (a
+ * body made here, in one piece) therefore gets more time: its share at the slowest rate, in bytes a millisecond.
+ */
+const largeBacklog = 262_144
 const slowestRate = 8
 
 /**
@@ -91,7 +95,8 @@ export class ServerWriter implements DeadlineOwner {
   watch(): void {
     this.#backlog = this.#socket.writableLength
     if (this.#backlog === 0 || this.#idleTimeout === 0) return
-    this.deadline = performance.now() + Math.max(this.#idleTimeout, this.#backlog / slowestRate)
+    const extra = Math.max(0, this.#backlog - largeBacklog) / slowestRate
+    this.deadline = performance.now() + this.#idleTimeout + extra
     deadlines.add(this)
   }
 

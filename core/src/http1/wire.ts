@@ -13,7 +13,10 @@ import type { Fields } from './fields.ts'
 /** Length of a body in bytes; 0 means there is none; -1 means that its end shows itself (chunked, or close). */
 export type BodyLength = number
 
-/** Receives a body. After `onEnd` or `onError` nothing more comes. */
+/**
+ * Receives a body. After `onEnd` or `onError` nothing more comes. `onEnd` may follow the last piece at once, also when that
+ * `onData` asked for a pause.
+ */
 export interface BodySink {
   /** A piece of the body, the callee's to keep. Return false to pause until `resumeBody()`. */
   onData(chunk: Uint8Array): boolean
@@ -38,7 +41,7 @@ export interface ServerStreamHandler {
   onDrain(): void
   /**
    * The client went away, or was too slow, before the response was finished. Nothing can be sent any more.
-   * Not called once the response has been sent whole.
+   * Not called once the response has been sent whole. A body's sink hears `onError` after this.
    */
   onAbort(error: GatewayError): void
 }
@@ -61,7 +64,8 @@ export interface ServerStream {
 
   /**
    * Starts the delivery of the request body. A body that nobody asked for is discarded within a small bound after the
-   * response; past the bound the connection is closed.
+   * response; past the bound the connection is closed. Once the response has been sent whole, the sink hears nothing
+   * more. A body that has come in whole, or has none, ends within this call.
    */
   readBody(sink: BodySink): void
   resumeBody(): void
@@ -80,7 +84,11 @@ export interface ServerStream {
    * without a last chunk), never made to look complete.
    */
   abort(error: GatewayError): void
-  /** Takes the socket over after a 101 or a CONNECT: the head is written, the connection speaks HTTP no more. */
+  /**
+   * Takes the socket over after a 101 or a CONNECT: the head is written, the connection speaks HTTP no more. Of a 101 the
+   * protocol is the Upgrade of `fields`, else the first one asked for; the wire layer writes Connection and Upgrade. The
+   * socket is paused; `head` is what came after the request.
+   */
   detach(status: number, fields: Fields): { socket: Duplex; head: Uint8Array }
 }
 

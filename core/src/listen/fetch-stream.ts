@@ -3,7 +3,14 @@ import { GatewayError } from '../contract/errors.ts'
 import { Fields } from '../http1/fields.ts'
 import type { BodySink, Peer, ServerStream, ServerStreamHandler } from '../http1/wire.ts'
 
-const peer: Peer = { address: '127.0.0.1', port: 0, localAddress: '127.0.0.1', localPort: 0, secure: false, serverName: undefined }
+const peer: Peer = {
+  address: '127.0.0.1',
+  port: 0,
+  localAddress: '127.0.0.1',
+  localPort: 0,
+  secure: false,
+  serverName: undefined,
+}
 
 /** A web Request as the wire layer would have delivered it, so that `gateway.fetch` takes the path that a socket takes. */
 export class FetchStream implements ServerStream {
@@ -16,15 +23,19 @@ export class FetchStream implements ServerStream {
   readonly expectsContinue = false
   readonly upgrade = undefined
   handler: ServerStreamHandler | undefined
+  /** Called once the exchange can neither send nor be given up any more. */
+  onOver: () => void = () => {}
   readonly response: Promise<Response>
 
   readonly #request: Request
   readonly #resolve: (response: Response) => void
   readonly #reject: (error: unknown) => void
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  #paused = false
   #resumeReading: (() => void) | undefined
-  #reading = false
   #over = false
+  #givenUp = false
 
   constructor(request: Request) {
     const url = new URL(request.url)
@@ -34,41 +45,55 @@ export class FetchStream implements ServerStream {
     this.peer = url.protocol === 'https:' ? { ...peer, secure: true } : peer
     for (const [name, value] of request.headers) this.fields.append(name, value)
     if (!this.fields.has('host')) this.fields.set('Host', url.host)
-    const length = Number(request.headers.get('content-length') ?? -1)
-    this.bodyLength = request.body === null ? 0 : Number.isSafeInteger(length) ? length : -1
+    const length = request.headers.get('content-length') ?? ''
+    this.bodyLength = request.body === null ? 0 : /^\d{1,15}$/.test(length) ? Number(length) : -1
     this.fields.delete('Content-Length')
     const { promise, resolve, reject } = Promise.withResolvers<Response>()
     this.response = promise
     this.#resolve = resolve
     this.#reject = reject
     const { signal } = request
-    if (signal.aborted) queueMicrotask(() => this.#abandon(signal.reason))
-    else signal.addEventListener('abort', () => this.#abandon(signal.reason), { once: true })
+    if (signal.aborted) queueMicrotask(() => this.giveUp(signal.reason))
+    else signal.addEventListener('abort', () => this.giveUp(signal.reason), { once: true })
   }
 
   readBody(sink: BodySink): void {
     const { body } = this.#request
-    if (body === null || this.#reading) return
-    this.#reading = true
-    void this.#pump(body, sink)
+    if (this.#reader !== undefined || this.#over) return
+    if (body === null) return sink.onEnd(undefined)
+    this.#reader = body.getReader()
+    void this.#pump(this.#reader, sink)
   }
 
-  async #pump(body: ReadableStream<Uint8Array>, sink: BodySink): Promise<void> {
+  async #pump(reader: ReadableStreamDefaultReader<Uint8Array>, sink: BodySink): Promise<void> {
     try {
-      for await (const chunk of body) {
-        if (this.#over) return
-        if (sink.onData(chunk)) continue
-        await new Promise<void>(resolve => {
-          this.#resumeReading = resolve
-        })
+      let left = this.bodyLength === -1 ? Number.POSITIVE_INFINITY : this.bodyLength
+      for (let read = await reader.read(); !read.done && !this.#over; read = await reader.read()) {
+        const chunk: unknown = read.value
+        if (!(chunk instanceof Uint8Array)) throw new TypeError('a piece of the body is not a Uint8Array')
+        left -= chunk.byteLength
+        if (left < 0) break
+        this.#paused = true
+        if (!sink.onData(chunk) && this.#paused) await this.#resumed()
       }
-      sink.onEnd(undefined)
-    } catch (cause) {
-      sink.onError(new GatewayError('GATEWAY_CLIENT_CLOSED', 'the body of the request failed', { cause }))
+      if (this.bodyLength !== -1 && left !== 0 && !this.#over) {
+        throw new TypeError(`the body does not have the ${this.bodyLength} bytes that Content-Length says`)
+      }
+    } catch (error) {
+      this.giveUp(error)
     }
+    if (this.#givenUp) sink.onError(new GatewayError('GATEWAY_CLIENT_CLOSED', 'the caller of fetch gave up'))
+    else if (!this.#over) sink.onEnd(undefined)
+  }
+
+  async #resumed(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#resumeReading = resolve
+    await promise
   }
 
   resumeBody(): void {
+    this.#paused = false
     this.#resumeReading?.()
   }
 
@@ -76,6 +101,8 @@ export class FetchStream implements ServerStream {
   sendInformational(): void {}
 
   sendHead(status: number, reason: string, fields: Fields, bodyLength: number): void {
+    if (this.#over) return
+    fields.removeHopByHop()
     const headers = new Headers()
     for (const [name, value] of fields) headers.append(name, value)
     const bodiless = this.method === 'HEAD' || status === 204 || status === 205 || status === 304
@@ -87,7 +114,7 @@ export class FetchStream implements ServerStream {
             this.#controller = controller
           },
           pull: () => this.handler?.onDrain(),
-          cancel: reason => this.#abandon(reason),
+          cancel: reason => this.giveUp(reason),
         })
     this.#resolve(new Response(body, { status, statusText: reason, headers }))
   }
@@ -100,15 +127,13 @@ export class FetchStream implements ServerStream {
 
   sendEnd(): void {
     if (this.#over) return
-    this.#over = true
-    this.#resumeReading?.()
+    this.#end()
     this.#controller?.close()
   }
 
   abort(error: GatewayError): void {
     if (this.#over) return
-    this.#over = true
-    this.#resumeReading?.()
+    this.#end()
     this.#controller?.error(error)
     this.#reject(error)
   }
@@ -117,11 +142,21 @@ export class FetchStream implements ServerStream {
     throw new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', 'gateway.fetch has no connection to hand over')
   }
 
-  #abandon(reason: unknown): void {
+  /** The caller wants no answer any more, or cannot have one: what a client's leaving is on a socket. */
+  giveUp(reason: unknown): void {
     if (this.#over) return
-    this.#over = true
-    this.#resumeReading?.()
+    this.#givenUp = true
+    this.#end()
+    this.#controller?.error(reason)
     this.#reject(reason)
     this.handler?.onAbort(new GatewayError('GATEWAY_CLIENT_CLOSED', 'the caller of fetch gave up', { cause: reason }))
+  }
+
+  #end(): void {
+    this.#over = true
+    this.resumeBody()
+    // What of the body nobody has asked for is not wanted any more; its source may have failed meanwhile.
+    this.#reader?.cancel().catch(() => {})
+    this.onOver()
   }
 }

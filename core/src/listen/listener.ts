@@ -45,7 +45,10 @@ export class Listener {
     this.#entry = entryOf(model)
     this.#options = this.#optionsOf(model)
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, socket => this.#accept(socket))
-    this.#server.on('error', error => log.error('listener failed', { port: model.port, err: error }))
+  }
+
+  get model(): ListenerModel {
+    return this.#model
   }
 
   get connections(): number {
@@ -70,6 +73,7 @@ export class Listener {
       throw new GatewayError('GATEWAY_LISTEN_FAILED', listenFailure(error, host, port), { source: 'config', cause: error })
     }
     this.#server.removeListener('error', reject)
+    this.#server.on('error', error => this.#log.error('listener failed', { port, err: error }))
     return this.address
   }
 

@@ -52,8 +52,14 @@ export class Service {
     this.#targets = targets
   }
 
-  pick(ctx: Context): UpstreamTarget | undefined {
-    const picked = this.#balancer.pick(this.#targets, ctx)
-    return picked instanceof UpstreamTarget ? picked : undefined
+  /** The balancer's choice; where that is one of those to `avoid`, the next in the list that is not, if there is one. */
+  pick(ctx: Context, avoid?: readonly UpstreamTarget[]): UpstreamTarget | undefined {
+    const targets = this.#targets
+    const picked = this.#balancer.pick(targets, ctx)
+    if (!(picked instanceof UpstreamTarget)) return undefined
+    if (avoid === undefined || !avoid.includes(picked)) return picked
+    const place = targets.indexOf(picked)
+    const others = [...targets.slice(place + 1), ...targets.slice(0, place)]
+    return others.find(target => !avoid.includes(target)) ?? picked
   }
 }

@@ -317,7 +317,7 @@ describe('header rules of a route', () => {
       append: { 'X-More': 'added' },
     }
     const gateway = await startGateway({
-      services: { ...(config['services'] as object), dead: { targets: ['http://127.0.0.1:1'] } },
+      services: { ...(config.services as object), dead: { targets: ['http://127.0.0.1:1'] } },
       routes: {
         up: { match: 'GET /up', service: 'backend', responseHeaders },
         own: {

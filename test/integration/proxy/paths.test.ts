@@ -227,7 +227,7 @@ describe('the path', () => {
     const config = proxyTo(backend.origin)
     const gateway = await startGateway({
       ...config,
-      routes: { ...(config['routes'] as object), admin: { match: 'ANY /admin/*', reply: { status: 403 } } },
+      routes: { ...(config.routes as object), admin: { match: 'ANY /admin/*', reply: { status: 403 } } },
     })
     for (const path of ['/admin/x', '//admin/x', '/%61dmin/x', '/admin//x', '/%61%64%6D%69%6E/', '/admin/%2561']) {
       expect([path, (await exchange(gateway.port, `GET ${path}`)).status]).toEqual([path, 403])
@@ -304,7 +304,7 @@ describe('routing', () => {
     const { port, log } = await startGateway({ routes })
     const response = await exchange(port, request, lines)
     expect([response.status, response.body]).toEqual([200, name])
-    if (name !== '') expect(log.access.map(line => line.fields['route'])).toEqual([name])
+    if (name !== '') expect(log.access.map(line => line.fields.route)).toEqual([name])
   })
 
   const few = {

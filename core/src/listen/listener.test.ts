@@ -1,0 +1,121 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { connect, requestText } from '../../../test/support/wire.ts'
+import type { ListenerModel } from '../config/model.ts'
+import { normalise } from '../config/normalise.ts'
+import { GatewayError } from '../contract/errors.ts'
+import type { Entry } from '../exchange/route.ts'
+import { Fields } from '../http1/fields.ts'
+import { silentLog } from '../log.ts'
+import { Listener, type ListenerEvents } from './listener.ts'
+
+const cleanups: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+function modelOf(listen: object): ListenerModel {
+  const { model, problems } = normalise({ listen, routes: { a: { match: 'GET /', reply: { status: 200 } } } })
+  const listener = model?.listeners[0]
+  if (listener === undefined) throw new Error(JSON.stringify(problems))
+  return listener
+}
+
+function listenerOf(listen: object, events: Partial<ListenerEvents> = {}): Listener {
+  const all: ListenerEvents = {
+    request: (_, stream) => {
+      stream.sendHead(204, '', new Fields(), 0)
+      stream.sendEnd(undefined)
+    },
+    connection: () => true,
+    ...events,
+  }
+  const listener = new Listener(modelOf(listen), all, silentLog)
+  cleanups.push(() => listener.close(0))
+  return listener
+}
+
+test('says where it listens, so that it can be reached there', async () => {
+  const v4 = await listenerOf({ port: 0, host: '127.0.0.1' }).listen()
+  expect(v4).toEqual({ host: '127.0.0.1', port: v4.port, url: `http://127.0.0.1:${v4.port}` })
+  const v6 = await listenerOf({ port: 0, host: '::1' }).listen()
+  expect(v6).toEqual({ host: '::1', port: v6.port, url: `http://[::1]:${v6.port}` })
+  const all = await listenerOf({ port: 0 }).listen()
+  expect(all.url).toBe(`http://localhost:${all.port}`)
+  expect((await fetch(all.url)).status).toBe(204)
+})
+
+test('a port in use is said to be', async () => {
+  const other = createServer()
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  cleanups.push(async () => void other.close())
+  const address = other.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  const error = await listenerOf({ port, host: '127.0.0.1' })
+    .listen()
+    .catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(GatewayError)
+  expect(error).toMatchObject({
+    code: 'GATEWAY_LISTEN_FAILED',
+    source: 'config',
+    message: `cannot listen on 127.0.0.1:${port}: it is in use by another process`,
+  })
+})
+
+test('an address of another machine is said to be none of this one', async () => {
+  const error = await listenerOf({ port: 0, host: '192.0.2.1' })
+    .listen()
+    .catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ message: 'cannot listen on 192.0.2.1:0: it is not an address of this machine' })
+})
+
+test('a connection that is not wanted is dropped without a word', async () => {
+  const asked: [string, number][] = []
+  const listener = listenerOf(
+    { port: 0, host: '127.0.0.1' },
+    {
+      connection: (address, port) => {
+        asked.push([address, port])
+        return false
+      },
+    },
+  )
+  const { url, port } = await listener.listen()
+  await expect(fetch(url)).rejects.toThrow()
+  expect(asked[0]).toEqual(['127.0.0.1', port])
+  expect(listener.connections).toBe(0)
+})
+
+test('new settings hold for the next request, also on a connection that stands', async () => {
+  const entries: Entry[] = []
+  const listener = listenerOf(
+    { port: 0, host: '127.0.0.1' },
+    {
+      request: (entry, stream) => {
+        entries.push(entry)
+        stream.sendHead(204, '', new Fields(), 0)
+        stream.sendEnd(undefined)
+      },
+    },
+  )
+  const client = await connect((await listener.listen()).port)
+  client.send(requestText('GET /'))
+  await client.response()
+  listener.update(
+    modelOf({
+      port: 0,
+      host: '127.0.0.1',
+      trust: ['127.0.0.1'],
+      limits: { bodySize: 10 },
+      paths: { dotSegments: 'resolve' },
+    }),
+  )
+  client.send(requestText('GET /'))
+  await client.response()
+  expect(entries.map(({ bodySize, paths, trusts }) => [bodySize, paths.dotSegments, trusts('127.0.0.1')])).toEqual([
+    [0, 'refuse', false],
+    [10, 'resolve', true],
+  ])
+})
