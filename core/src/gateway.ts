@@ -38,6 +38,8 @@ export interface Gateway {
   readonly generations: readonly GenerationInfo[]
   /** Where it listens; empty before `listen()`. */
   readonly addresses: readonly ListenerAddress[]
+  /** What `check` would warn of in the config that serves now. */
+  readonly warnings: readonly Problem[]
   /** Names of the state that is kept across reloads at this moment. */
   readonly shared: readonly string[]
   /** Opens the config's listeners. Rejects with GATEWAY_LISTEN_FAILED, and then none is open; TypeError once closed. */
@@ -71,14 +73,13 @@ export async function createGateway(config: unknown, options: GatewayOptions = {
       own.level = level
     }
   }
-  const kernel = new Kernel(await buildGeneration(1, model, new SharedStore(), log), log, onLevel)
-  for (const problem of problems) log.warn(problem.message, { code: problem.code, path: problem.path?.join('.') })
-  return kernel
+  return new Kernel(await buildGeneration(1, model, new SharedStore(), log), log, onLevel, problems)
 }
 
 type LevelChange = (level: LogLevel) => void
 
 class Kernel implements Gateway {
+  warnings: readonly Problem[]
   readonly #log: Log
   readonly #onLevel: LevelChange
   readonly #store: SharedStore
@@ -90,8 +91,9 @@ class Kernel implements Gateway {
   #queue: Promise<unknown> = Promise.resolve()
   #closed: Promise<void> | undefined
 
-  constructor(first: Generation, log: Log, onLevel: LevelChange) {
+  constructor(first: Generation, log: Log, onLevel: LevelChange, warnings: readonly Problem[]) {
     this.#current = first
+    this.warnings = warnings
     this.#log = log
     this.#onLevel = onLevel
     this.#listeners = new ListenerSet(this.#events, log)
@@ -137,6 +139,7 @@ class Kernel implements Gateway {
         throw error
       }
       this.#swap(next)
+      this.warnings = problems
       return { generation: next.id, warnings: problems }
     })
   }

@@ -32,7 +32,15 @@ export async function runLoad(load: Load, origin: string, seconds: number): Prom
 
 async function runWrk({ connections, path, args = {} }: Load, origin: string, seconds: number): Promise<LoadResult> {
   // The timeout counts as an error whatever takes longer, and a body of 100 MB takes its time.
-  const settings = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '60s', '-s', `${import.meta.dirname}/wrk.lua`]
+  const settings = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '60s',
+    '-s',
+    `${import.meta.dirname}/wrk.lua`,
+  ]
   const named = Object.entries(args).map(([name, value]) => `${name}=${value}`)
   const { output } = await run('wrk', [...settings, `${origin}${path}`, '--', ...named], loadCore)
   return parseWrk(output)

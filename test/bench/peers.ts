@@ -53,7 +53,9 @@ const root = join(import.meta.dirname, '../..')
 /** Upstream connections that may be kept idle; the loads below stay under it. */
 const kept = 512
 
-export const peers = {
+export type PeerName = 'gateway' | 'nginx' | 'haproxy' | 'caddy' | 'go'
+
+export const peers: Readonly<Record<PeerName, Peer>> = {
   gateway: {
     apt: '',
     version: [process.execPath, '--version'],
@@ -122,7 +124,6 @@ export const peers = {
         {
           admin off
           auto_https off
-          persist_config off
           log {
             level ERROR
             exclude http.log.access
@@ -154,9 +155,8 @@ export const peers = {
       return { program: await buildGo(), args, env: { GOMAXPROCS: '1' } }
     },
   },
-} satisfies Record<string, Peer>
+}
 
-export type PeerName = keyof typeof peers
 export const peerNames = Object.keys(peers) as PeerName[]
 
 /** Nginx as a program of its own: nothing in the system's folders, and not in the background. */
@@ -168,7 +168,9 @@ export function nginx(
 ): Command {
   // As root its workers would become `nobody`, who may not read the bench's folder.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${at.folder}/${name};`)
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    name => `${name}_temp_path ${at.folder}/${name};`,
+  )
   const text = `
     ${user} daemon off; worker_processes 1; pid ${at.folder}/nginx.pid; error_log ${at.folder}/error.log crit;
     worker_rlimit_nofile ${2 * connections + 1_000};
@@ -177,7 +179,10 @@ export function nginx(
       access_log ${accessLog}; sendfile on; client_max_body_size 0; keepalive_requests 1000000000; ${paths.join(' ')}
       ${server}
     }\n`
-  return { program: 'nginx', args: ['-p', at.folder, '-e', `${at.folder}/error.log`, '-c', write(at, 'nginx.conf', text)] }
+  return {
+    program: 'nginx',
+    args: ['-p', at.folder, '-e', `${at.folder}/error.log`, '-c', write(at, 'nginx.conf', text)],
+  }
 }
 
 function write(at: { readonly folder: string }, name: string, text: string): string {

@@ -1,12 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { treeOf } from './measure.ts'
 
 /** The proxy under test has a core for itself; what drives it and what answers it share the next one. */
 export const proxyCore = '0'
 export const loadCore = availableParallelism() > 1 ? '1' : '0'
+
+// Debian keeps daemons where an ordinary user's path does not lead.
+const path = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
+process.env.PATH = path.join(delimiter)
+
+export function isInstalled(program: string): boolean {
+  return existsSync(program) || path.some(at => existsSync(join(at, program)))
+}
 
 /** Everything that the bench writes while it runs; gone when it ends. */
 export const folder = mkdtempSync(join(tmpdir(), 'gateway-bench-'))

@@ -13,8 +13,8 @@ function serve(socket: Socket): void {
   let head: Buffer = Buffer.alloc(0)
   let bodyLeft = 0
   socket.on('error', () => {})
-  socket.on('data', chunk => {
-    let rest: Buffer = chunk
+  socket.on('data', (chunk: Buffer) => {
+    let rest = chunk
     while (rest.length > 0) {
       if (bodyLeft > 0) {
         const taken = Math.min(bodyLeft, rest.length)

@@ -2,7 +2,7 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { nginx } from './peers.ts'
-import { folder, loadCore, type Running, run, start } from './processes.ts'
+import { folder, loadCore, type Running, start } from './processes.ts'
 
 /** Where the proxies send to; both on the core of the load generator. */
 export interface Upstreams {
@@ -10,32 +10,42 @@ export interface Upstreams {
   readonly files: number
   /** Takes whole bodies; see sink.ts. */
   readonly sink: number
+  stop(): Promise<void>
 }
 
 export async function startUpstreams(): Promise<Upstreams> {
   const at = { folder: join(folder, 'upstream') }
   mkdirSync(at.folder)
-  for (const [name, bytes] of [['1mb', 1e6], ['100mb', 1e8]] as const) {
+  for (const [name, bytes] of [
+    ['1mb', 1e6],
+    ['100mb', 1e8],
+  ] as const) {
     const file = join(at.folder, name)
     writeFileSync(file, '')
     truncateSync(file, bytes)
   }
   const files = await freePort()
-  const { program, args } = nginx(at, 'off', 4_096, `
+  const { program, args } = nginx(
+    at,
+    'off',
+    4_096,
+    `
     server {
       listen 127.0.0.1:${files} backlog=1024;
       root ${at.folder};
       default_type application/json;
       location / { return 200 '{"message":"hello from the backend server, 57 bytes...!"}'; }
       location ~ mb$ { }
-    }`)
+    }`,
+  )
   const sink = await freePort()
   const options = { cores: loadCore, output: join(folder, 'upstreams.log') }
-  await Promise.all([
-    untilListening(start(program, args, options), files),
-    untilListening(start(process.execPath, [join(import.meta.dirname, 'sink.ts'), String(sink)], options), sink),
-  ])
-  return { files, sink }
+  const running = [
+    start(program, args, options),
+    start(process.execPath, [join(import.meta.dirname, 'sink.ts'), String(sink)], options),
+  ] as const
+  await Promise.all([untilListening(running[0], files), untilListening(running[1], sink)])
+  return { files, sink, stop: async () => void (await Promise.all(running.map(one => one.stop()))) }
 }
 
 /** A port below those that the system hands out to clients: no connection of the bench's own can be on it. */
@@ -69,15 +79,4 @@ function accepts(port: number): Promise<boolean> {
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
     socket.once('connect', () => socket.destroy())
   })
-}
-
-/** A certificate for 127.0.0.1; undefined when there is no openssl. */
-export async function makeCertificate(): Promise<{ cert: string; key: string } | undefined> {
-  // HAProxy looks for the key in a file of the certificate's name with `.key` behind it.
-  const cert = join(folder, 'server.pem')
-  const key = `${cert}.key`
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  const name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
-  const { code } = await run('openssl', ['req', '-x509', ...kind, ...name, '-keyout', key, '-out', cert])
-  return code === 0 ? { cert, key } : undefined
 }

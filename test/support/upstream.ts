@@ -50,6 +50,14 @@ export async function rawUpstream(
   }
 }
 
+/** Answers the first request of each connection with bytes, then does what `after` says. */
+export function answering(bytes: string, after: (wire: Wire) => void = () => {}): Promise<RawUpstream> {
+  return rawUpstream(async wire => {
+    await wire.request()
+    wire.socket.write(bytes, 'latin1', () => after(wire))
+  })
+}
+
 export interface RecordingBackend extends RawUpstream {
   /** What it was asked, byte for byte, in order of arrival. */
   readonly requests: readonly Message[]

@@ -7,8 +7,6 @@ import { hasErrors, mergeProblems } from './problems.ts'
 import { count, countProblems, printProblems, shortName } from './report.ts'
 
 export const check = defineCommand({
-  name: 'check',
-  summary: 'Load, type-check and validate a config without starting anything.',
   details: `One line a problem on standard output: file:line:col severity CODE message. Plugins are not set up,
 so what only their set-up can find is not found here.`,
   options: {

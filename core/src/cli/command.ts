@@ -17,8 +17,6 @@ type Values<O extends OptionTable> = {
 }
 
 interface Spec<O extends OptionTable> {
-  readonly name: string
-  readonly summary: string
   /** Shown by `--help` below the summary. */
   readonly details?: string
   readonly options: O
@@ -27,8 +25,7 @@ interface Spec<O extends OptionTable> {
 }
 
 export interface Command {
-  readonly name: string
-  readonly summary: string
+  /** What `--help` says below usage and summary. */
   readonly help: string
   /** @throws UsageError */
   run(argv: readonly string[]): Promise<number>
@@ -42,8 +39,6 @@ export class UsageError extends Error {
 /** Every command takes at most one FILE, its own options and `--help`, which the caller has dealt with. */
 export function defineCommand<const O extends OptionTable>(spec: Spec<O>): Command {
   return {
-    name: spec.name,
-    summary: spec.summary,
     help: helpOf(spec),
     run: async argv => {
       const { file, values } = parse(argv, spec.options)
@@ -107,14 +102,12 @@ export function unknown(kind: 'command' | 'option', word: string, known: readonl
   return new UsageError(`unknown ${kind} "${word}"${near === undefined ? '' : `: did you mean "${dashes}${near}"?`}`)
 }
 
-function helpOf({ name, summary, details, options }: Spec<OptionTable>): string {
+function helpOf({ details, options }: Spec<OptionTable>): string {
   const rows = Object.entries(options).map(([option, { value, help, choices }]): [string, string] => {
     const usage = value === undefined ? `--${option}` : `--${option} ${value}`
     return [usage, choices === undefined ? help : `${help} (${choices.join(', ')})`]
   })
   const paragraphs = [
-    `Usage: gateway ${name} [FILE] [options]`,
-    summary,
     ...(details === undefined ? [] : [details]),
     `FILE is the config; without it, the first of gateway.config.ts, .mts, .js, .mjs, gateway.yaml\nand gateway.yml in the current folder.`,
     `Options:\n${table([...rows, ['--help', 'Show this help']])}`,

@@ -1,10 +1,6 @@
 import { resolve } from 'node:path'
 import { findConfigFile } from '../config/load.ts'
-
-/** No config file was named and none is there. */
-export class NoConfigFile extends Error {
-  override readonly name = 'NoConfigFile'
-}
+import { NoConfigFile } from './no-config-file.ts'
 
 /** @throws NoConfigFile */
 export function configFile(given: string | undefined): string {

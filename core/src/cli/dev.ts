@@ -6,8 +6,6 @@ import { countProblems, printFrames, shortName } from './report.ts'
 import { type Reload, type Reporter, serve } from './serve.ts'
 
 export const dev = defineCommand({
-  name: 'dev',
-  summary: 'Run the gateway, reload at every save, show type errors.',
   details: `A config with type errors is not taken: the gateway does not start with it, and a running one goes on with
 the last good config. Every request is logged, unless the config says log: { access: false }.`,
   options: {

@@ -1,13 +1,37 @@
 import manifest from '../../package.json' with { type: 'json' }
-import { check } from './check.ts'
 import { type Command, table, UsageError, unknown } from './command.ts'
-import { NoConfigFile } from './config-file.ts'
-import { dev } from './dev.ts'
-import { print } from './print.ts'
-import { routes } from './routes.ts'
-import { start } from './start.ts'
+import { NoConfigFile } from './no-config-file.ts'
 
-const commands: readonly Command[] = [start, dev, check, routes, print]
+interface Row {
+  readonly name: string
+  readonly summary: string
+  /** Most commands bring the whole gateway along, which takes some hundred milliseconds that help should not cost. */
+  load(): Promise<Command>
+}
+
+const commands: readonly Row[] = [
+  { name: 'start', summary: 'Run the gateway.', load: async () => (await import('./start.ts')).start },
+  {
+    name: 'dev',
+    summary: 'Run the gateway, reload at every save, show type errors.',
+    load: async () => (await import('./dev.ts')).dev,
+  },
+  {
+    name: 'check',
+    summary: 'Load, type-check and validate a config without starting anything.',
+    load: async () => (await import('./check.ts')).check,
+  },
+  {
+    name: 'routes',
+    summary: 'List the routes, of any two that one request could meet the more specific first.',
+    load: async () => (await import('./routes.ts')).routes,
+  },
+  {
+    name: 'print',
+    summary: 'Print the config as the gateway understands it, as JSON.',
+    load: async () => (await import('./print.ts')).print,
+  },
+]
 
 /** How long what a config or a plugin left open may keep the process alive once its command is done, in milliseconds. */
 const lingerMs = 500
@@ -24,25 +48,25 @@ export async function main(argv: readonly string[]): Promise<number> {
   return code
 }
 
-async function run(argv: readonly string[]): Promise<number> {
-  const [name, ...rest] = argv
-  const command = commands.find(other => other.name === name)
+async function run([name, ...rest]: readonly string[]): Promise<number> {
+  let help = overview
   try {
-    if (command === undefined) return runWithoutCommand(name)
-    if (asksForHelp(rest)) return show(command.help)
-    return await command.run(rest)
+    const row = commands.find(other => other.name === name)
+    if (row === undefined) return runWithoutCommand(name)
+    const command = await row.load()
+    help = `Usage: gateway ${row.name} [FILE] [options]\n\n${row.summary}\n\n${command.help}`
+    return asksForHelp(rest) ? show(help) : await command.run(rest)
   } catch (error) {
-    if (error instanceof NoConfigFile) {
-      process.stderr.write(`gateway: ${error.message}\n`)
-      return 1
-    }
-    if (!(error instanceof UsageError)) {
-      process.stderr.write(`gateway: ${error instanceof Error ? error.stack : String(error)}\n`)
-      return 1
-    }
-    process.stderr.write(`gateway: ${error.message}\n\n${command?.help ?? overview}`)
-    return 2
+    const isUsage = error instanceof UsageError
+    const text = isUsage ? `${error.message}\n\n${help}` : `${failure(error)}\n`
+    process.stderr.write(`gateway: ${text}`)
+    return isUsage ? 2 : 1
   }
+}
+
+function failure(error: unknown): string {
+  if (error instanceof NoConfigFile) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 function runWithoutCommand(word: string | undefined): number {

@@ -6,8 +6,6 @@ import { redact } from './redact.ts'
 import { printProblems } from './report.ts'
 
 export const print = defineCommand({
-  name: 'print',
-  summary: 'Print the config as the gateway understands it, as JSON.',
   details: 'Defaults are filled in, durations are milliseconds, sizes are bytes, secrets are redacted.',
   options: {},
   async run(given) {

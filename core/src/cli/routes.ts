@@ -7,8 +7,6 @@ import { printProblems } from './report.ts'
 import { compareRoutes } from './route-order.ts'
 
 export const routes = defineCommand({
-  name: 'routes',
-  summary: 'List the routes, of any two that one request could meet the more specific first.',
   options: { json: { type: 'boolean', help: 'Print them as a JSON array' } },
   async run(given, { json }) {
     const { model, problems } = await inspectConfig(configFile(given))

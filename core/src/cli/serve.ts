@@ -46,9 +46,11 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   surviveFaults(log)
 
   let gateway: Gateway | undefined
-  const watcher = options.watch
-    ? watchFiles(changed => queue.request(changed), { onWarning: message => log.warn(message) })
-    : undefined
+  // What comes while it starts has to wait, but must not be lost: SIGHUP would end a process that does not listen to it.
+  const started = Promise.withResolvers<void>()
+  const reload = (changed: readonly string[]) => void started.promise.then(() => queue.request(changed))
+  onHangUp(() => reload([]))
+  const watcher = options.watch ? watchFiles(reload, { onWarning: message => log.warn(message) }) : undefined
   const bringUp = createBringUp({
     file,
     typeErrors: options.typeErrors,
@@ -58,8 +60,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
       if (gateway !== undefined) return (await gateway.reload(config)).warnings
       log.level = options.logLevel ?? levelOf(config)
       gateway = await start(config, log)
-      // The kernel has logged its warnings.
-      return []
+      return gateway.warnings
     },
   })
   const queue = createReloadQueue(async (changed, signal) => {
@@ -96,7 +97,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   }
   remark(first)
   for (const { url } of gateway.addresses) log.info('listening', { url })
-  onHangUp(() => queue.request([]))
+  started.resolve()
 
   const signal = await stopSignal
   log.info('stopping', { signal, inFlight: gateway.generations.reduce((sum, { inFlight }) => sum + inFlight, 0) })

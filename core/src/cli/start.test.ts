@@ -154,7 +154,7 @@ describe('start', () => {
     gateway.child.kill('SIGHUP')
     await gateway.printed(/"msg":"reloaded"/)
     await fetch(`${url}/nowhere`)
-    await gateway.printed(/"level":20,.*GATEWAY_ROUTE_NOT_FOUND/)
+    await gateway.printed(/"level":"debug",.*GATEWAY_ROUTE_NOT_FOUND/)
   })
 
   test('what a plugin throws where nobody catches it is logged, and the gateway goes on', async () => {
@@ -164,9 +164,9 @@ describe('start', () => {
     const gateway = launch(folderWith({ routes }), 'start')
     const url = await gateway.url()
     expect((await fetch(`${url}/throws`)).status).toBe(204)
-    await gateway.printed(/"level":50,.*late throw.*"msg":"an exception reached nobody"/)
+    await gateway.printed(/"level":"error",.*late throw.*"msg":"an exception reached nobody"/)
     expect((await fetch(`${url}/rejects`)).status).toBe(204)
-    await gateway.printed(/"level":50,.*late rejection.*"msg":"a promise was rejected and nobody looked"/)
+    await gateway.printed(/"level":"error",.*late rejection.*"msg":"a promise was rejected and nobody looked"/)
     expect(await text(`${url}/hello`)).toBe('hello')
     gateway.child.kill('SIGTERM')
     expect((await gateway.ended).code).toBe(0)
@@ -197,7 +197,7 @@ describe('SIGHUP', () => {
     const url = await gateway.url()
     save(folder, config().replace("match: 'GET /hello'", "match: 'GTE /hello'"))
     gateway.child.kill('SIGHUP')
-    await gateway.printed(/"level":50,.*"msg":"gateway\.config\.ts:7:21 error CONFIG_UNKNOWN_METHOD /)
+    await gateway.printed(/"level":"error",.*"msg":"gateway\.config\.ts:7:21 error CONFIG_UNKNOWN_METHOD /)
     await gateway.printed(/"generation":1,"msg":"not reloaded, the old config goes on serving"/)
     expect(await text(`${url}/hello`)).toBe('hello')
     save(folder, config().replace("body: 'hello'", "body: 'hello again'"))
@@ -205,6 +205,19 @@ describe('SIGHUP', () => {
     await gateway.printed(/"generation":2,"ms":\d+,"msg":"reloaded"/)
     expect(await text(`${url}/hello`)).toBe('hello again')
   })
+})
+
+test('a SIGHUP while it starts waits until it has', async () => {
+  const asked = Promise.withResolvers<() => void>()
+  const origin = await upstream((_, response) => asked.resolve(() => response.end()))
+  const gateway = launch(
+    folderWith({ before: `if (!globalThis.asked) globalThis.asked = await fetch('${origin}')` }),
+    'start',
+  )
+  const answer = await asked.promise
+  gateway.child.kill('SIGHUP')
+  answer()
+  await gateway.printed(/"msg":"listening"[\s\S]*"generation":2,.*"msg":"reloaded"/)
 })
 
 describe('--watch', () => {

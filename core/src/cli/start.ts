@@ -10,8 +10,6 @@ import { type Reporter, serve } from './serve.ts'
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies LogLevel[]
 
 export const start = defineCommand({
-  name: 'start',
-  summary: 'Run the gateway.',
   details: `SIGTERM and SIGINT stop it: it accepts no more, lets requests end and exits with 0; a second one ends it
 at once. SIGHUP reloads the config.`,
   options: {

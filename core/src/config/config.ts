@@ -109,7 +109,7 @@ export interface PoolLimits {
 
 export interface LogOptions {
   level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
-  /** One line a request. Default: on. */
+  /** One line a request. Default: off. */
   access?: boolean
 }
 

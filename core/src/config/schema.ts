@@ -232,7 +232,7 @@ export const listener = z.strictObject({
 })
 
 export const settingsShape = {
-  listen: z.unknown(),
+  listen: z.unknown().optional(),
   timeouts: timeouts.optional(),
   timeoutStatus: z.literal([504, 408]).default(504),
   // Beyond 24 days a timer fires at once.

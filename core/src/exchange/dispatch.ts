@@ -10,7 +10,7 @@ import { openConnector } from './connector.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
 import { applyFieldRules } from './field-rules.ts'
 import { cutOff, finish, logFailure } from './finish.ts'
-import { prepareForwarding, resolveClient } from './forwarded.ts'
+import { prepareForwarding, resolveClient, takeHop } from './forwarded.ts'
 import { asGatewayError, isThenable, pluginFailure, reasonOf } from './plugin-failure.ts'
 import { problemReply } from './problem.ts'
 import { redirectReply } from './redirect.ts'
@@ -105,6 +105,7 @@ function answer(exchange: Exchange, reply: Reply, plugin: string, hook: string):
 function startAttempts(exchange: Exchange): void {
   const { compiled } = exchange
   if (compiled?.action.kind !== 'service') return
+  if (!takeHop(exchange)) return answer(exchange, { status: 204 }, 'gateway', 'max-forwards')
   prepareForwarding(exchange)
   if (compiled.requestHeaders !== undefined) applyFieldRules(exchange.headers, compiled.requestHeaders)
   attempt(exchange)

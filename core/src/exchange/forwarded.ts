@@ -47,7 +47,9 @@ const shadowed = [
 function dropShadows(fields: Fields): void {
   let found: string[] | undefined
   fields.forEach(name => {
-    if (name.includes('_') && shadowed.includes(name.replaceAll('_', '-').toLowerCase())) (found ??= []).push(name)
+    if (!name.includes('_') || !shadowed.includes(name.replaceAll('_', '-').toLowerCase())) return
+    found ??= []
+    found.push(name)
   })
   for (const name of found ?? []) fields.delete(name)
 }
@@ -81,4 +83,20 @@ export function prepareForwarding(exchange: Exchange): void {
   fields.set('X-Request-ID', exchange.id)
   // RFC 9110 section 7.6.3: the protocol as received, and a pseudonym.
   fields.append('Via', `${stream.version} gateway`)
+}
+
+// Nobody has chains this long; it keeps the number one that every recipient can read.
+const mostForwards = 1_000_000
+
+/**
+ * Counts this hop off Max-Forwards of OPTIONS (RFC 9110 section 7.6.2). False when none is left: then the gateway is the
+ * one to answer. With other methods the field means nothing (TRACE is not proxied) and is passed on.
+ */
+export function takeHop(exchange: Exchange): boolean {
+  if (exchange.method !== 'OPTIONS') return true
+  const left = exchange.headers.get('max-forwards')
+  if (left === undefined || !/^\d+$/.test(left)) return true
+  if (Number(left) === 0) return false
+  exchange.headers.set('Max-Forwards', String(Math.min(Number(left) - 1, mostForwards)))
+  return true
 }

@@ -31,6 +31,8 @@ export class RecordingBackend {
   early: ((head: string) => Answer | undefined) | undefined
   /** Answers that are still being written. */
   #answering = 0
+  /** Connections on which a part of a request stands. */
+  #begun = 0
   #connections = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -43,8 +45,9 @@ export class RecordingBackend {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  get answering(): boolean {
-    return this.#answering > 0
+  /** Something has come that is not a whole request yet, or its answer has not gone out. */
+  get busy(): boolean {
+    return this.#answering + this.#begun > 0
   }
 
   async listen(): Promise<void> {
@@ -70,16 +73,25 @@ export class RecordingBackend {
     const connection = ++this.#connections
     let text = ''
     let answered = false
+    const keep = (rest: string) => {
+      this.#begun += Number(rest !== '') - Number(text !== '')
+      text = rest
+    }
+    const over = () => {
+      if (text !== '') this.partial.push(text)
+      keep('')
+    }
     this.#sockets.add(socket)
     socket.setNoDelay(true)
     socket.setEncoding('latin1')
     socket.on('error', () => {})
+    socket.on('end', over)
     socket.on('close', () => {
       this.#sockets.delete(socket)
-      if (text !== '') this.partial.push(text)
+      over()
     })
     socket.on('data', piece => {
-      text += piece
+      keep(text + piece)
       const head = answered ? -1 : text.indexOf('\r\n\r\n')
       const early = head === -1 ? undefined : this.early?.(text.slice(0, head))
       if (early !== undefined) {
@@ -88,7 +100,7 @@ export class RecordingBackend {
       }
       try {
         for (let taken = takeRequest(text, 0); taken !== undefined; taken = takeRequest(text, 0)) {
-          text = text.slice(taken.end)
+          keep(text.slice(taken.end))
           const request = taken.message
           this.requests.push({ request, connection })
           if (answered) answered = false
@@ -97,7 +109,7 @@ export class RecordingBackend {
       } catch (error) {
         if (!(error instanceof Violation)) throw error
         this.violations.push(`${error.message} in ${JSON.stringify(text.slice(0, 500))}`)
-        text = ''
+        keep('')
         socket.destroy()
       }
     })

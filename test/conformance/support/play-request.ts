@@ -2,7 +2,7 @@ import type { Recorded } from './backend.ts'
 import { RawClient } from './client.ts'
 import type { Outcome, RequestCase } from './request-case.ts'
 import type { Rig } from './rig.ts'
-import { takeResponse, values, Violation } from './strict.ts'
+import { takeResponse, Violation, values } from './strict.ts'
 
 /**
  * Follows every message on its connection: if the gateway and the table disagree about where the message ends, this one
@@ -17,8 +17,8 @@ export interface Observation {
   /** What the client got that is no whole response. */
   readonly garbled: string
   readonly requests: readonly object[]
-  /** Whether requests that were cut off reached the backend. */
-  readonly partial: boolean
+  /** Parts of requests at the backend, where no fault came late enough to allow them. */
+  readonly partial: readonly string[]
   readonly violations: readonly string[]
   /** Errors that only a fault in the gateway can cause. */
   readonly faults: readonly string[]
@@ -49,8 +49,12 @@ export async function playRequest(rig: Rig, testCase: RequestCase, pieces: reado
   }
   const transcript = await client.all()
   await rig.quiet()
-  const methods = [...outcomes.map(outcome => (outcome.kind === 'forwarded' ? outcome.line.split(' ')[0] : 'GET')), 'GET']
-  return { ...readAnswers(transcript, methods), ...atBackend(rig) }
+  const methods = [
+    ...outcomes.map(outcome => (outcome.kind === 'forwarded' ? outcome.line.split(' ')[0] : 'GET')),
+    'GET',
+  ]
+  const late = outcomes.some(({ kind, ...more }) => kind === 'dropped' || ('late' in more && more.late))
+  return { ...readAnswers(transcript, methods), ...atBackend(rig, late) }
 }
 
 /** What a case must come to. */
@@ -59,15 +63,13 @@ export function expectation(rig: Rig, testCase: RequestCase): Observation {
   const statuses: number[] = []
   const requests: object[] = []
   let goesOn = true
-  let partial = false
   for (const outcome of outcomes) {
     if (outcome.kind === 'dropped') {
-      // The backend may or may not have been asked when the client went; either way it saw no whole request.
+      if (outcome.status !== undefined) statuses.push(outcome.status)
       goesOn = false
     } else if (outcome.kind === 'refused') {
       statuses.push(outcome.status)
       goesOn = outcome.kept
-      partial = outcome.late
     } else {
       statuses.push(200)
       const { kind: _, closes, host, via, ...seen } = outcome
@@ -80,7 +82,7 @@ export function expectation(rig: Rig, testCase: RequestCase): Observation {
     const own = ownLines(rig, 'a', '1.1 gateway')
     requests.push({ line: 'GET /sentinel HTTP/1.1', fields: [], body: '', trailers: [], framing: 'none', own })
   }
-  return { statuses, garbled: '', requests, partial, violations: [], faults: [] }
+  return { statuses, garbled: '', requests, partial: [], violations: [], faults: [] }
 }
 
 function count(text: string, part: string): number {
@@ -91,12 +93,11 @@ function readAnswers(transcript: string, methods: readonly (string | undefined)[
   const statuses: number[] = []
   let at = 0
   try {
-    for (let taken = takeResponse(transcript, at, 'GET', true); taken !== undefined; ) {
-      taken = takeResponse(transcript, at, methods[statuses.length] ?? 'GET', true)
+    for (;;) {
+      const taken = takeResponse(transcript, at, methods[statuses.length] ?? 'GET', true)
       if (taken === undefined) break
       statuses.push(taken.message.status)
       at = taken.end
-      if (at === transcript.length) break
     }
   } catch (error) {
     if (!(error instanceof Violation)) throw error
@@ -117,10 +118,13 @@ function ownLines(rig: Rig, host: string | undefined, via: string): string[] {
   ]
 }
 
-function atBackend({ backend, log }: Rig): Pick<Observation, 'requests' | 'partial' | 'violations' | 'faults'> {
+function atBackend(
+  { backend, log }: Rig,
+  late: boolean,
+): Pick<Observation, 'requests' | 'partial' | 'violations' | 'faults'> {
   return {
     requests: backend.requests.map(sortOut),
-    partial: backend.partial.length > 0,
+    partial: late ? [] : backend.partial,
     violations: backend.violations,
     faults: faultsIn(log),
   }

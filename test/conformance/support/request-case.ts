@@ -25,9 +25,11 @@ export interface Refused {
   readonly late: boolean
 }
 
-/** The message ended with the connection, in its middle: no answer is due, and nothing whole may reach the backend. */
+/** The message ended with the connection, in its middle: nothing whole may reach the backend, and little is to be said. */
 export interface Dropped {
   readonly kind: 'dropped'
+  /** Of the answer; undefined when the client gets none. */
+  readonly status: number | undefined
 }
 
 export type Outcome = Forwarded | Refused | Dropped
@@ -48,7 +50,15 @@ export function forwarded(
     readonly closes?: boolean
   } = {},
 ): Forwarded {
-  const { fields = [], body = '', trailers = [], chunked, host = 'a', version = '1.1', closes = version === '1.0' } = more
+  const {
+    fields = [],
+    body = '',
+    trailers = [],
+    chunked,
+    host = 'a',
+    version = '1.1',
+    closes = version === '1.0',
+  } = more
   return {
     kind: 'forwarded',
     line: `${line} HTTP/1.1`,
@@ -67,7 +77,7 @@ export function refused(status = 400): Refused {
   return { kind: 'refused', status, kept: false, late: false }
 }
 
-/** By a status that concerns this request alone. */
+/** By a status that concerns this request alone. The connection goes on. */
 export function declined(status: number): Refused {
   return { kind: 'refused', status, kept: true, late: false }
 }
@@ -77,7 +87,10 @@ export function broken(status = 400): Refused {
   return { kind: 'refused', status, kept: false, late: true }
 }
 
-export const dropped: Dropped = { kind: 'dropped' }
+export const dropped: Dropped = { kind: 'dropped', status: undefined }
+
+/** Ended within its head. */
+export const unfinished: Dropped = { kind: 'dropped', status: 400 }
 
 /** A head with `Host: a`, and what follows it. */
 export function message(line: string, fields: readonly string[] = [], body = ''): string {

@@ -109,8 +109,9 @@ async function untilQuiet(gateway: Gateway, backend: RecordingBackend): Promise<
   const started = performance.now()
   for (;;) {
     const now = held(gateway)
-    if (!backend.answering && Object.values(now).every(count => count === 0)) break
-    if (performance.now() - started > patienceMs) throw new Error(`leaked: ${JSON.stringify(now)}`)
+    if (!backend.busy && Object.values(now).every(count => count === 0)) break
+    if (performance.now() - started > patienceMs)
+      throw new Error(`leaked: ${JSON.stringify({ ...now, backend: backend.busy })}`)
     await turn()
   }
   // What the gateway has written is in the backend's socket; two turns later it has been read.

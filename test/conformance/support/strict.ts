@@ -7,20 +7,21 @@ export class Violation extends Error {
   override readonly name = 'Violation'
 }
 
-interface Parts {
-  /** `Name: value`, as on the wire, in order. */
-  readonly fields: readonly string[]
+interface Body {
   readonly body: string
   readonly trailers: readonly string[]
   readonly framing: 'none' | 'length' | 'chunked' | 'close'
 }
 
-export interface ParsedRequest extends Parts {
+export interface ParsedRequest extends Body {
+  /** `Name: value`, as on the wire, in order. */
+  readonly fields: readonly string[]
   /** Request line. */
   readonly line: string
 }
 
-export interface ParsedResponse extends Parts {
+export interface ParsedResponse extends Body {
+  readonly fields: readonly string[]
   readonly status: number
   readonly reason: string
 }
@@ -43,7 +44,7 @@ export function takeRequest(text: string, from: number): Taken<ParsedRequest> | 
   if (!requestLine.test(line)) throw new Violation(`request line ${JSON.stringify(line)}`)
   if (values(fields, 'host').length !== 1) throw new Violation('not one Host')
   const length = framing(fields) ?? 0
-  return body(text, head.end, length, message => ({ line, fields, ...message }))
+  return body(text, head.end, length, parts => ({ line, fields, ...parts }))
 }
 
 /**
@@ -65,13 +66,13 @@ export function takeResponse(
   const status = Number(digits)
   const told = framing(fields)
   if (told !== undefined && (status < 200 || status === 204)) throw new Violation(`a ${status} with framing`)
-  const make = (message: Parts): ParsedResponse => ({ status, reason, ...message, fields })
+  const make = (parts: Body): ParsedResponse => ({ status, reason, fields, ...parts })
   const bodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304
   if (bodiless) return body(text, head.end, 0, make)
   if (told !== undefined) return body(text, head.end, told, make)
   if (!ended) return undefined
   return {
-    message: make({ fields, body: text.slice(head.end), trailers: [], framing: 'close' }),
+    message: make({ body: text.slice(head.end), trailers: [], framing: 'close' }),
     end: text.length,
   }
 }
@@ -99,7 +100,7 @@ function framing(fields: readonly string[]): number | 'chunked' | undefined {
   const [length] = lengths
   const [coding] = codings
   if (coding !== undefined && coding !== 'chunked') throw new Violation(`transfer coding ${JSON.stringify(coding)}`)
-  if (length !== undefined && !/^(?:0|[1-9]\d{0,14})$/.test(length)) throw new Violation(`Content-Length ${length}`)
+  if (length !== undefined && !/^(?:0|[1-9]\d{0,15})$/.test(length)) throw new Violation(`Content-Length ${length}`)
   return coding === undefined ? (length === undefined ? undefined : Number(length)) : 'chunked'
 }
 
@@ -107,16 +108,14 @@ function body<Message>(
   text: string,
   from: number,
   length: number | 'chunked',
-  make: (parts: Parts) => Message,
+  make: (parts: Body) => Message,
 ): Taken<Message> | undefined {
-  const fields: readonly string[] = []
   if (length === 'chunked') {
     const chunks = takeChunks(text, from)
-    return chunks && { message: make({ fields, framing: 'chunked', ...chunks.message }), end: chunks.end }
+    return chunks && { message: make({ framing: 'chunked', ...chunks.message }), end: chunks.end }
   }
   if (text.length < from + length) return undefined
   const message = make({
-    fields,
     body: text.slice(from, from + length),
     trailers: [],
     framing: length === 0 ? 'none' : 'length',

@@ -1,0 +1,82 @@
+import { broken, dropped, forwarded, post, type RequestCase } from '../support/request-case.ts'
+
+const chunked = (body: string) => post(['Transfer-Encoding: chunked'], body)
+const passes = (name: string, section: string, chunks: string, body: string): RequestCase => {
+  return [name, section, chunked(chunks), forwarded('POST /', { body, chunked: true })]
+}
+const fails = (name: string, section: string, chunks: string): RequestCase => [name, section, chunked(chunks), broken()]
+const ends = (name: string, section: string, chunks: string): RequestCase => [name, section, chunked(chunks), dropped]
+
+const last = '0\r\n\r\n'
+
+/** RFC 9112 section 7.1. */
+export const chunkedBodies: readonly RequestCase[] = [
+  passes('one chunk', '9112 7.1', `5\r\nhello\r\n${last}`, 'hello'),
+  passes('several chunks', '9112 7.1', `3\r\nabc\r\n1\r\nd\r\nA\r\n0123456789\r\n${last}`, 'abcd0123456789'),
+  passes('no chunk but the last', '9112 7.1', last, ''),
+  passes('size in lower case', '9112 7.1', `a\r\n0123456789\r\n${last}`, '0123456789'),
+  passes('size with leading zeros', '9112 7.1', `00005\r\nhello\r\n${last}`, 'hello'),
+  passes('last chunk of several zeros', '9112 7.1', '5\r\nhello\r\n000\r\n\r\n', 'hello'),
+  passes('data that looks like the last chunk', '9112 7.1', `5\r\n0\r\n\r\n\r\n${last}`, '0\r\n\r\n'),
+  passes('data of CR and LF', '9112 7.1', `4\r\n\r\n\n\r\r\n${last}`, '\r\n\n\r'),
+  passes('extension', '9112 7.1.1', `5;x\r\nhello\r\n${last}`, 'hello'),
+  passes('extension with a value', '9112 7.1.1', `5;x=y;z="a b"\r\nhello\r\n${last}`, 'hello'),
+  passes('extension of the last chunk', '9112 7.1.1', '5\r\nhello\r\n0;x=y\r\n\r\n', 'hello'),
+  passes('extension with white space', '9112 7.1.1', `5; x = y\r\nhello\r\n${last}`, 'hello'),
+  passes('extension that looks like framing', '9112 7.1.1', `5;Content-Length: 0\r\nhello\r\n${last}`, 'hello'),
+  fails('size missing', '9112 7.1', `\r\nhello\r\n${last}`),
+  fails('size missing before an extension', '9112 7.1', `;x\r\nhello\r\n${last}`),
+  fails('size with a plus', '9112 7.1', `+5\r\nhello\r\n${last}`),
+  fails('size with a minus', '9112 7.1', `-5\r\nhello\r\n${last}`),
+  fails('size with 0x', '9112 7.1', `0x5\r\nhello\r\n${last}`),
+  fails('size with an underscore', '9112 7.1', `0_5\r\nhello\r\n${last}`),
+  fails('size with a fraction', '9112 7.1', `5.0\r\nhello\r\n${last}`),
+  fails('size with a comma', '9112 7.1', `0,5\r\nhello\r\n${last}`),
+  fails('size in quotes', '9112 7.1', `"5"\r\nhello\r\n${last}`),
+  fails('size that is no number', '9112 7.1', `g\r\nhello\r\n${last}`),
+  fails('size with an h', '9112 7.1', `5h\r\nhello\r\n${last}`),
+  fails('size with NUL', '9112 7.1', `5\0\r\nhello\r\n${last}`),
+  fails('size with obs-text', '9112 7.1', `5\xb2\r\nhello\r\n${last}`),
+  fails('space before the size', '9112 7.1', ` 5\r\nhello\r\n${last}`),
+  fails('space after the size', 'house: stricter than 9112 7.1.1', `5 \r\nhello\r\n${last}`),
+  fails('tab after the size', 'house: stricter than 9112 7.1.1', `5\t\r\nhello\r\n${last}`),
+  fails('space before an extension', 'house: stricter than 9112 7.1.1', `5 ;x\r\nhello\r\n${last}`),
+  fails('vertical tab after the size', '9112 7.1', `5\x0b\r\nhello\r\n${last}`),
+  fails('size of 2^53', 'house: beyond safe integers', '20000000000000\r\nhello\r\n'),
+  fails('size of 2^32 + 5, folded by 32 bits', '9112 7.1', `10000000000000005\r\nhello\r\n${last}`),
+  fails('size of 2^64 + 5, folded by 64 bits', '9112 7.1', `00000000000000010000000000000005\r\nhello\r\n${last}`),
+  fails('size of 17 digits', 'house: 16 are enough', `00000000000000005\r\nhello\r\n${last}`),
+  fails('size without end', '9112 7.1', '0'.repeat(100_000)),
+  fails('bare LF after the size', '9112 7.1', `5\nhello\r\n${last}`),
+  fails('bare CR after the size', '9112 7.1', `5\rhello\r\n${last}`),
+  fails('CR CR LF after the size', '9112 7.1', `5\r\r\nhello\r\n${last}`),
+  fails('bare LF after the data', '9112 7.1', `5\r\nhello\n${last}`),
+  fails('bare CR after the data', '9112 7.1', `5\r\nhello\r${last}`),
+  fails('nothing after the data', '9112 7.1', `5\r\nhello${last}`),
+  fails('two bytes that are no CRLF after the data', '9112 7.1', `5\r\nhelloXX${last}`),
+  fails('an empty line too many after the data', '9112 7.1', `5\r\nhello\r\n\r\n${last}`),
+  fails('data longer than its size', '9112 7.1', `4\r\nhello\r\n${last}`),
+  fails('data shorter than its size', '9112 7.1', `6\r\nhello\r\n${last}`),
+  fails('bare LF in an extension', '9112 7.1.1', `5;x\nhello\r\n${last}`),
+  fails('bare LF in an extension, and CRLF after', '9112 7.1.1', `5;\n\r\nhello\r\n${last}`),
+  fails('bare CR in an extension', '9112 7.1.1', `5;x\ry\r\nhello\r\n${last}`),
+  fails('NUL in an extension', '9112 7.1.1', `5;x=\0\r\nhello\r\n${last}`),
+  fails('extension of 300 bytes', 'house: 256 are enough', `5;${'x'.repeat(300)}\r\nhello\r\n${last}`),
+  fails('extensions without end', 'house: 8 KiB are enough', `1;${'x'.repeat(200)}\r\na\r\n`.repeat(60)),
+  fails('bare LF after the last chunk', '9112 7.1', '5\r\nhello\r\n0\n\r\n'),
+  fails('bare LF at the end', '9112 7.1', '5\r\nhello\r\n0\r\n\n'),
+  fails('bare CR at the end', '9112 7.1', '5\r\nhello\r\n0\r\n\rX'),
+  fails('every line ends in a bare LF', '9112 7.1', '5\nhello\n0\n\n'),
+  fails('an extension of the last chunk ends in a bare LF', '9112 7.1.1', '5\r\nhello\r\n0;x\n\r\n'),
+  fails(
+    'a request straight after the last chunk',
+    '9112 7.1',
+    '5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n',
+  ),
+  fails('a body that is not chunked', '9112 7.1', 'hello'),
+  ends('the end of input within a size', '9112 8', '5'),
+  ends('the end of input within a chunk', '9112 8', '5\r\nhel'),
+  ends('the end of input after a chunk', '9112 8', '5\r\nhello\r\n'),
+  ends('the end of input after the last size', '9112 8', '5\r\nhello\r\n0\r\n'),
+  ends('the end of input within the last empty line', '9112 8', '5\r\nhello\r\n0\r\n\r'),
+]
