@@ -9,7 +9,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
 test("the README's error table is the kernel's", () => {
-  const rows = [...readme.matchAll(/^\| `(GATEWAY_\w+)` \| (\d{3}) \| \S.* \|$/gm)].map(([, code, status]) => [code, Number(status)])
+  const rows = [...readme.matchAll(/^\| `(GATEWAY_\w+)` \| (\d{3}) \| \S.* \|$/gm)].map(([, code, status]) => [
+    code,
+    Number(status),
+  ])
   expect(rows).toEqual(Object.entries(errorTable).map(([code, { status }]) => [code, status]))
 })
 
@@ -24,9 +27,14 @@ test("the README's TypeScript compiles", () => {
       writeFileSync(file, code.replace("'./examples/", "'../../examples/"))
       return file
     })
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.json', files, include: [], exclude: [] }))
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ extends: '../../tsconfig.json', files, include: [], exclude: [] }),
+    )
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { encoding: 'utf8' })
+    const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], {
+      encoding: 'utf8',
+    })
     expect(stdout).toBe('')
     expect(status).toBe(0)
   } finally {
@@ -35,8 +43,12 @@ test("the README's TypeScript compiles", () => {
 })
 
 test("every script that the README names is one of package.json's", () => {
-  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
-  const named = [...readme.matchAll(/npm (?:run )?(start|test(?::coverage)?|dev|build|check|bench|clean)\b/g)].map(([, name = '']) => name)
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const named = [...readme.matchAll(/npm (?:run )?(start|test(?::coverage)?|dev|build|check|bench|clean)\b/g)].map(
+    ([, name = '']) => name,
+  )
   expect(named).toContain('bench')
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named))
 })

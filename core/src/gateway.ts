@@ -3,6 +3,7 @@ import { ConfigProblems, type Problem } from './config/problem.ts'
 import { GatewayError } from './contract/errors.ts'
 import type { Log } from './contract/host.ts'
 import { dispatch } from './exchange/dispatch.ts'
+import { isThenable } from './exchange/plugin-failure.ts'
 import { problemReply } from './exchange/problem.ts'
 import { requestId } from './exchange/request-id.ts'
 import type { Entry } from './exchange/route.ts'
@@ -42,6 +43,11 @@ export interface Gateway {
   readonly warnings: readonly Problem[]
   /** Names of the state that is kept across reloads at this moment. */
   readonly shared: readonly string[]
+  /**
+   * Absolute paths of what the config depends on beside its modules: certificates and keys, also those that the config
+   * refused last asked for. A change of one calls for a reload.
+   */
+  readonly files: readonly string[]
   /** Opens the config's listeners. Rejects with GATEWAY_LISTEN_FAILED, and then none is open; TypeError once closed. */
   listen(): Promise<readonly ListenerAddress[]>
   /**
@@ -87,6 +93,8 @@ class Kernel implements Gateway {
   readonly #draining = new Set<Generation>()
   readonly #listeners: ListenerSet
   readonly #fetches = new Set<FetchStream>()
+  /** Files that the config tried last asked for. */
+  #asked: readonly string[] = []
   #listening = false
   #queue: Promise<unknown> = Promise.resolve()
   #closed: Promise<void> | undefined
@@ -117,6 +125,10 @@ class Kernel implements Gateway {
     return this.#store.names
   }
 
+  get files(): readonly string[] {
+    return [...new Set([...this.#current.model.files, ...this.#asked])]
+  }
+
   listen(): Promise<readonly ListenerAddress[]> {
     return this.#inTurn(async () => {
       this.#refuseWhenClosed()
@@ -129,7 +141,8 @@ class Kernel implements Gateway {
   reload(config: unknown): Promise<ReloadResult> {
     return this.#inTurn(async () => {
       this.#refuseWhenClosed()
-      const { model, problems } = normalise(config)
+      const { model, problems, files } = normalise(config)
+      this.#asked = files
       if (model === undefined) throw new ConfigProblems(problems)
       const next = await buildGeneration(this.#current.id + 1, model, this.#store, this.#log)
       try {
@@ -198,11 +211,13 @@ class Kernel implements Gateway {
 
   readonly #events: ListenerEvents = {
     request: (entry, stream) => dispatch(this.#current, entry, stream),
-    connection: (address, localPort) => {
+    connection: (address, localPort, serverName) => {
       for (const { plugin, run } of this.#current.connectionHooks) {
         try {
-          const verdict: unknown = run({ address, localPort, serverName: undefined })
+          const verdict: unknown = run({ address, localPort, serverName })
           if (verdict === 'drop') return false
+          // Nobody waits for it; what it rejects with must not end the process.
+          if (isThenable(verdict)) verdict.then(undefined, () => {})
           if (verdict !== undefined) throw new TypeError("it has to answer 'drop' or nothing, and at once")
         } catch (error) {
           // A connection that a broken plugin could not judge is refused: access rules must not fail open.

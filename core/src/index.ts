@@ -1,18 +1,57 @@
 /** All that a config or a plugin may import, and the map of the rest. */
+
+export type {
+  Certificate,
+  GatewaySettings,
+  HeaderRules,
+  Limits,
+  Listener,
+  ListenerTls,
+  LogOptions,
+  Match,
+  Method,
+  Params,
+  PoolLimits,
+  Predicate,
+  Redirect,
+  Timeouts,
+} from './config/config.ts'
 export type { Config, GatewayDefinition, RouteTable } from './config/define-config.ts'
 export { defineConfig, defineGateway } from './config/define-config.ts'
-export type {
-  GatewaySettings, HeaderRules, Limits, Listener, LogOptions, Match, Method, Params, PoolLimits, Predicate, Redirect, Timeouts,
-} from './config/config.ts'
+export { ConfigProblems, type Problem } from './config/problem.ts'
 export { duration, size } from './config/schema.ts'
 export type { Duration, Size } from './config/units.ts'
-export { ConfigProblems, type Problem } from './config/problem.ts'
-export type { BodyFilter, Client, Context, FieldList, Reply, ReplyBody, ResponseHead } from './contract/context.ts'
-export { type ErrorSource, errorTable, GatewayError, type GatewayErrorCode, type GatewayErrorOptions } from './contract/errors.ts'
+export type { BodyFilter, Client, ClientCertificate, Context, FieldList, Reply, ReplyBody, ResponseHead } from './contract/context.ts'
+export {
+  type ErrorSource,
+  errorTable,
+  GatewayError,
+  type GatewayErrorCode,
+  type GatewayErrorOptions,
+} from './contract/errors.ts'
 export type {
-  Attempt, Awaitable, Connection, GatewayHooks, Outcome, Route, RouteHooks, Summary, Target, Tunnel,
+  Attempt,
+  Awaitable,
+  Connection,
+  GatewayHooks,
+  Outcome,
+  Route,
+  RouteHooks,
+  Summary,
+  Target,
+  Tunnel,
 } from './contract/hooks.ts'
-export type { Balancer, Connector, Discovery, Extension, Host, Log, Points, Shared, TargetSpec } from './contract/host.ts'
+export type {
+  Balancer,
+  Connector,
+  Discovery,
+  Extension,
+  Host,
+  Log,
+  Points,
+  Shared,
+  TargetSpec,
+} from './contract/host.ts'
 export { type Definition, defineExtension, definePlugin, type Plugin, type Stage } from './contract/plugin.ts'
 export type { InputOf, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
 export { defineSlot, type Slot } from './contract/slot.ts'

@@ -1,6 +1,6 @@
 import { ok, strictEqual } from 'node:assert/strict'
-import { defineConfig } from './config/define-config.ts'
 import type { AnyPlugin } from './config/config.ts'
+import { defineConfig } from './config/define-config.ts'
 import { ConfigProblems } from './config/problem.ts'
 import { definePlugin, type Plugin } from './contract/plugin.ts'
 import { createGateway } from './gateway.ts'
@@ -32,7 +32,11 @@ export function pluginSuite(make: () => AnyPlugin, options: PluginSuiteOptions =
     defineConfig({
       plugins: [...beside(), make(), ...extra] as never,
       routes: {
-        suite: { match: 'GET /suite', reply: { status: 200, body: 'ok' }, ...(routeOptions === undefined ? {} : { [name]: routeOptions }) },
+        suite: {
+          match: 'GET /suite',
+          reply: { status: 200, body: 'ok' },
+          ...(routeOptions === undefined ? {} : { [name]: routeOptions }),
+        },
       },
     })
   const start = (extra?: readonly AnyPlugin[]) => createGateway(config(extra), { log: silentLog })
@@ -57,7 +61,11 @@ export function pluginSuite(make: () => AnyPlugin, options: PluginSuiteOptions =
         const gateway = await start()
         await gateway.close()
         strictEqual(gateway.shared.join(), '', 'shared state is still held')
-        strictEqual(countResources(), before, `timers, sockets or watchers are left: ${process.getActiveResourcesInfo().join()}`)
+        strictEqual(
+          countResources(),
+          before,
+          `timers, sockets or watchers are left: ${process.getActiveResourcesInfo().join()}`,
+        )
       },
     },
     {
@@ -99,7 +107,10 @@ export function pluginSuite(make: () => AnyPlugin, options: PluginSuiteOptions =
           gateway => gateway.close(),
           (error: unknown) => error,
         )
-        ok(failure instanceof ConfigProblems && failure.message.includes('noSuchOption'), 'an unknown option was accepted')
+        ok(
+          failure instanceof ConfigProblems && failure.message.includes('noSuchOption'),
+          'an unknown option was accepted',
+        )
       },
     },
   ]

@@ -44,9 +44,14 @@ const { values: options } = parseArgs({
   },
 })
 
-if (options.help) process.stdout.write(usage)
-else process.exitCode = await main()
-// Whatever still runs is stopped by processes.ts.
+try {
+  if (options.help) process.stdout.write(usage)
+  else process.exitCode = await main()
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
+}
+// Whatever still runs is ended by processes.ts.
 process.exit()
 
 async function main(): Promise<number> {
@@ -60,7 +65,8 @@ async function main(): Promise<number> {
   if (process.platform !== 'linux') throw new Error('the bench reads /proc and pins with taskset: it needs Linux')
   const lines = [...tools, ...wanted.map(name => [peers[name].version[0], peers[name].apt] as const)]
   const absent = lines.filter(([program]) => !isInstalled(program))
-  if (absent.length > 0) say(`Not installed: apt-get install -y ${absent.map(([, apt]) => apt).join(' ')}`)
+  if (absent.length > 0)
+    say(`Not installed: apt-get install -y ${[...new Set(absent.map(([, apt]) => apt))].join(' ')}`)
   if (tools.some(([program]) => !isInstalled(program))) return 1
   const present = wanted.filter(name => isInstalled(peers[name].version[0]))
 
@@ -109,8 +115,8 @@ function withNotes({ against, goals }: LoadCase | IdleCase, table: Table, notes:
 function connectionLimit(): number {
   const wanted = 65_536
   if (fileLimit() < wanted) spawnSync('prlimit', ['--pid', String(process.pid), `--nofile=${wanted}:${wanted}`])
-  // A proxy may need two files a connection.
-  return Math.floor((fileLimit() - 2_000) / 2)
+  // The proxy needs one for each, and so does this process; the rest is for all else that they have open.
+  return fileLimit() - 2_000
 }
 
 function chosen<T extends string>(known: readonly T[], given: readonly string[], what: string): readonly T[] {

@@ -83,3 +83,56 @@ function read(file: string): string | undefined {
     return undefined
   }
 }
+
+/** What the load generator saw. */
+export interface LoadResult {
+  /** Answered. */
+  readonly requests: number
+  readonly seconds: number
+  /** Received, heads included, also of responses that had not ended. */
+  readonly bytes: number
+  /** Microseconds to the end of the response. */
+  readonly p50: number
+  readonly p99: number
+  /** Responses of 400 and above. */
+  readonly badStatus: number
+  readonly socketErrors: number
+}
+
+/** Reads the line that wrk.lua prints. */
+export function parseWrk(output: string): LoadResult {
+  const line = /^result (.*)$/m.exec(output)?.[1]
+  if (line === undefined) throw new Error(`wrk says: ${output.trim()}`)
+  const values = new Map(line.split(' ').map(pair => pair.split('=') as [string, string]))
+  const value = (name: string) => Number(values.get(name))
+  return {
+    requests: value('requests'),
+    seconds: value('micros') / 1e6,
+    bytes: value('bytes'),
+    p50: value('p50'),
+    p99: value('p99'),
+    badStatus: value('status'),
+    socketErrors: value('connect') + value('read') + value('write') + value('timeout'),
+  }
+}
+
+/** Reads h2load's summary, and its log for the latencies: a line a request of start, status and microseconds. */
+export function parseH2load(output: string, log: string): LoadResult {
+  const value = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? Number.NaN)
+  const seconds = value(/^finished in ([\d.]+)s/m)
+  if (Number.isNaN(seconds)) throw new Error(`h2load says: ${output.trim()}`)
+  const latencies = log
+    .split('\n')
+    .flatMap(line => (line === '' ? [] : Number(line.split('\t')[2])))
+    .sort((a, b) => a - b)
+  const percentile = (part: number) => latencies[Math.floor((latencies.length - 1) * part)] ?? Number.NaN
+  return {
+    requests: value(/ (\d+) done/),
+    seconds,
+    bytes: value(/^traffic: [^(]*\((\d+)\) total/m),
+    p50: percentile(0.5),
+    p99: percentile(0.99),
+    badStatus: value(/ (\d+) 4xx/) + value(/ (\d+) 5xx/),
+    socketErrors: value(/ (\d+) errored/) + value(/ (\d+) timeout/),
+  }
+}

@@ -28,7 +28,9 @@ export function formatTable(table: Table, against: readonly string[], goals: rea
     ...table.headings.map((_, column) => cells[column] ?? '-'),
     figure === undefined ? 'failed' : errors,
   ])
-  const failures = table.rows.flatMap(({ label, figure, errors }) => (figure === undefined ? `- ${label}: ${errors}` : []))
+  const failures = table.rows.flatMap(({ label, figure, errors }) =>
+    figure === undefined ? `- ${label}: ${errors}` : [],
+  )
   const verdicts = goals.flatMap(goal => verdict(table, goal) ?? [])
   const below = [...failures, ...verdicts].join('\n')
   return [alignRows(head, body), ...(below === '' ? [] : [below])].join('\n\n')
@@ -51,7 +53,7 @@ function ratio(table: Table, label: string, base: string): number | undefined {
   return figure === undefined || divisor === undefined ? undefined : figure / divisor
 }
 
-export function alignRows(head: readonly string[], body: readonly (readonly string[])[]): string {
+function alignRows(head: readonly string[], body: readonly (readonly string[])[]): string {
   const widths = head.map((heading, column) =>
     Math.max(3, ...[heading, ...body.map(row => row[column] ?? '')].map(text => text.length)),
   )

@@ -1,6 +1,6 @@
 import type { Contender, LoadCase } from './cases.ts'
-import { type Load, type LoadResult, runLoad } from './load.ts'
-import { cpuOf, type Memory, memoryOf } from './measure.ts'
+import { type Load, runLoad } from './load.ts'
+import { cpuOf, type LoadResult, type Memory, memoryOf } from './measure.ts'
 import { negotiated, type RunningProxy, startProxy, tryOnce } from './proxies.ts'
 import { latency, megabytes, type Row, rounded, type Table } from './report.ts'
 import type { Upstreams } from './upstreams.ts'

@@ -43,7 +43,9 @@ const rules: readonly ((i: Import) => string | undefined)[] = [
   function relativeStaysInPackage({ file, specifier, target }) {
     if (!specifier.startsWith('.') || target === undefined || packageOf(file) === packageOf(target)) return
     const allowed =
-      packageOf(file) === '.' ? /^(test|\.ci)\//.test(file) : isTest(file) && target.startsWith('test/support/')
+      packageOf(file) === '.'
+        ? /^((test|\.ci)\/|gateway\.config\.ts$)/.test(file)
+        : isTest(file) && target.startsWith('test/support/')
     if (!allowed) return 'a relative import stays inside its package'
   },
   function contractImportsNothing({ file, specifier, target, typeOnly }) {
@@ -58,6 +60,10 @@ const rules: readonly ((i: Import) => string | undefined)[] = [
   function cliIsTheTop({ file, target }) {
     if (!target?.startsWith('core/src/cli/')) return
     if (!file.startsWith('core/src/cli/') && !file.startsWith('core/bin/')) return 'nobody imports cli but the bin'
+  },
+  function loaderIsForTheCommandLine({ file, target }) {
+    if (!target?.startsWith('core/src/loader/') || isTest(file)) return
+    if (!/^core\/src\/(cli|loader)\//.test(file)) return 'only the command line loads config files'
   },
   function testKitIsForTests({ file, target }) {
     if (target === 'core/src/testing.ts' && !isTest(file)) return 'only tests import testing.ts'

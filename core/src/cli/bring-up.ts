@@ -1,8 +1,8 @@
-import { type LoadedConfig, loadConfigFile } from '../config/load.ts'
 import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
-import { typecheck } from '../config/typecheck.ts'
-import type { FileWatcher } from '../config/watch.ts'
+import { type LoadedConfig, loadConfigFile } from '../loader/load.ts'
+import { typecheck } from '../loader/typecheck.ts'
+import type { FileWatcher } from '../loader/watch.ts'
 import { kernel } from './inspect-config.ts'
 import { hasErrors, mergeProblems, placeProblems, problemsOf } from './problems.ts'
 

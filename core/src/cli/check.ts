@@ -1,5 +1,5 @@
 import type { Model } from '../config/model.ts'
-import { typecheck } from '../config/typecheck.ts'
+import { typecheck } from '../loader/typecheck.ts'
 import { defineCommand } from './command.ts'
 import { configFile } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { findConfigFile } from '../config/load.ts'
+import { findConfigFile } from '../loader/load.ts'
 import { NoConfigFile } from './no-config-file.ts'
 
 /** @throws NoConfigFile */

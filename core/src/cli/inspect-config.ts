@@ -1,8 +1,8 @@
-import { loadConfigFile } from '../config/load.ts'
 import type { Model } from '../config/model.ts'
 import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
 import * as core from '../index.ts'
+import { loadConfigFile } from '../loader/load.ts'
 import { placeProblems, sortProblems } from './problems.ts'
 
 /** What configs and plugins get when they import the kernel: this one, never a second copy. */

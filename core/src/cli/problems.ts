@@ -1,7 +1,7 @@
-import { realPath } from '../config/load-resolve.ts'
-import { locate } from '../config/locate.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
+import { realPath } from '../loader/load-resolve.ts'
+import { locate } from '../loader/locate.ts'
 
 /** Gives problems that only know their path into the config the place where that is written. */
 export function placeProblems(problems: readonly Problem[], file: string): Problem[] {

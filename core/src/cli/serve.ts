@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs'
 import type { Problem } from '../config/problem.ts'
-import { watchFiles } from '../config/watch.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
+import { watchFiles } from '../loader/watch.ts'
 import { createLog, type LevelledLog, type LogLevel } from '../log.ts'
 import { type BroughtUp, createBringUp, type TypeErrors } from './bring-up.ts'
 import { firstStopSignal, onHangUp, surviveFaults } from './process-events.ts'
 import { createReloadQueue } from './reload-queue.ts'
 import { printProblems } from './report.ts'
+import { watchBesides } from './watch-besides.ts'
 
 export interface ServeOptions {
   /** Holds whatever the config says, now and after every reload. */
@@ -50,7 +51,9 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   const started = Promise.withResolvers<void>()
   const reload = (changed: readonly string[]) => void started.promise.then(() => queue.request(changed))
   onHangUp(() => reload([]))
-  const watcher = options.watch ? watchFiles(reload, { onWarning: message => log.warn(message) }) : undefined
+  const watcher = options.watch
+    ? watchBesides(watchFiles(reload, { onWarning: message => log.warn(message) }), () => gateway?.files ?? [])
+    : undefined
   const bringUp = createBringUp({
     file,
     typeErrors: options.typeErrors,
@@ -67,6 +70,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     const began = beginning(changed)
     try {
       const result = await bringUp(signal)
+      await watcher?.renew()
       if (result !== undefined) settle(result, changed, began)
     } catch (error) {
       log.error('the reload failed, the old config goes on serving', { err: error })
@@ -95,6 +99,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     await watcher?.close()
     return 1
   }
+  await watcher?.renew()
   remark(first)
   for (const { url } of gateway.addresses) log.info('listening', { url })
   started.resolve()

@@ -74,6 +74,35 @@ export interface Limits {
   connectionsPerClient?: number
 }
 
+/** Certificate and key are PEM text, or the path of a PEM file: from the current folder, and read again at every reload. */
+export interface Certificate {
+  /** With the certificates between it and its root, if there are any. */
+  cert: string
+  /** Its private key, not encrypted. */
+  key: string
+}
+
+/** The certificate given here serves clients that ask for no name or an unknown one. */
+export interface ListenerTls extends Certificate {
+  /**
+   * More of them, for the DNS names in their subjectAltName: an exact name goes before a wildcard, and an RSA and an ECDSA
+   * certificate for one name complete each other.
+   */
+  certificates?: readonly Certificate[]
+  /** Default TLSv1.2. */
+  minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** OpenSSL cipher list. Default: Node's. */
+  ciphers?: string
+  /** Certificates of clients, by which plugins know them as `ctx.client.certificate`. Default: none is asked for. */
+  clientCertificate?: {
+    /** Whose certificates are believed: PEM text or the path of a PEM file. */
+    ca: string
+    /** Whether a client without a valid one is refused in the handshake. */
+    mode: 'require' | 'optional'
+  }
+}
+
 export interface Listener {
   port: number
   /** Address to bind. Default: all, IPv6 and IPv4. */
@@ -83,6 +112,15 @@ export interface Listener {
    * From anyone else they are replaced.
    */
   trust?: 'none' | readonly string[]
+  /** Speaks TLS, and nothing else. Default: clear text. */
+  tls?: ListenerTls
+  /** HTTP/2 beside HTTP/1.1: by ALPN with TLS, by prior knowledge in clear text. Default true. */
+  http2?: boolean
+  /**
+   * Every connection begins with a PROXY protocol header (version 1 or 2), whose source address is the client's.
+   * Taken from the proxies in `trust`; all others are refused. Default false.
+   */
+  proxyProtocol?: boolean
   limits?: Limits
   /** What two readers could take for two paths. */
   paths?: {
@@ -127,11 +165,12 @@ export interface GatewaySettings {
 }
 
 type ExtensionsOf<P> = P extends Plugin<string, infer _R, infer _S, infer _W, infer _N, infer E> ? E : never
-type Choices<P, Point extends keyof Points> = ExtensionsOf<P> extends infer E
-  ? E extends Extension<Point, infer Name, infer In>
-    ? (Record<never, never> extends In ? Name : never) | ({ readonly use: Name } & In)
+type Choices<P, Point extends keyof Points> =
+  ExtensionsOf<P> extends infer E
+    ? E extends Extension<Point, infer Name, infer In>
+      ? (Record<never, never> extends In ? Name : never) | ({ readonly use: Name } & In)
+      : never
     : never
-  : never
 
 /** The choices, or what to do when there are none. */
 type Choice<P, Point extends keyof Points> = [Choices<P, Point>] extends [never]

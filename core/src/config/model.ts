@@ -17,6 +17,8 @@ export interface Model {
   readonly routes: readonly RouteModel[]
   readonly timeoutStatus: 504 | 408
   readonly drainTimeoutMs: number
+  /** Absolute paths of what was read beside the config: certificates and keys. */
+  readonly files: readonly string[]
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly access: boolean }
 }
 
@@ -26,8 +28,33 @@ export interface ListenerModel {
   readonly host: string | undefined
   /** CIDRs of the proxies that are believed. */
   readonly trust: readonly string[]
+  readonly tls: ListenerTlsModel | undefined
+  readonly http2: boolean
+  readonly proxyProtocol: boolean
   readonly limits: ListenerLimits
   readonly paths: PathOptions
+}
+
+/** Everything in it has been read and tried: a context can be made of it. */
+export interface ListenerTlsModel {
+  /** The first is the default. */
+  readonly certificates: readonly [CertificateModel, ...CertificateModel[]]
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3' | undefined
+  readonly ciphers: string | undefined
+  /** `ca` is PEM. */
+  readonly clientCertificate: { readonly ca: string; readonly mode: 'require' | 'optional' } | undefined
+}
+
+export interface CertificateModel {
+  /** PEM. */
+  readonly cert: string
+  /** PEM. */
+  readonly key: string
+  /** DNS names of its subjectAltName in lower case, wildcards among them. */
+  readonly names: readonly string[]
+  /** `rsa`, `ec`, …: of each kind a TLS context holds one. */
+  readonly keyType: string
 }
 
 /** Bytes and milliseconds; 0 is no limit. */

@@ -5,6 +5,7 @@ import type { ListenerModel, Model, RouteModel, ServiceModel } from './model.ts'
 import { readPlugins } from './normalise-plugins.ts'
 import { readRoutes } from './normalise-routes.ts'
 import { readServices } from './normalise-services.ts'
+import { readTls } from './normalise-tls.ts'
 import type { Problem } from './problem.ts'
 import { listener, settingsShape } from './schema.ts'
 
@@ -12,24 +13,27 @@ export interface Normalised {
   /** Undefined when a problem is an error. */
   readonly model: Model | undefined
   readonly problems: readonly Problem[]
+  /** Absolute paths of what was read beside the config, or would have been were it there. */
+  readonly files: readonly string[]
 }
 
 const settingsSchema = z.object(settingsShape)
 
-/** Turns what a config file exports into the model, or into every problem there is in it. Never throws, starts nothing. */
+/** Turns what a config file exports into the model, or into every problem there is in it. Never throws, starts nothing. Reads certificates. */
 export function normalise(config: unknown): Normalised {
   const problems: Problem[] = []
   const report: Report = problem => problems.push({ severity: 'error', ...problem })
   if (!isRecord(config)) {
     const message = 'the config must be an object: export default defineConfig({ … })'
     report({ code: 'CONFIG_NOT_AN_OBJECT', message, path: [] })
-    return { model: undefined, problems }
+    return { model: undefined, problems, files: [] }
   }
   const { plugins: pluginList, services: serviceTable, routes: routeTables, ...rest } = config
   const known = [...Object.keys(settingsShape), 'plugins', 'services', 'routes']
   for (const key of Object.keys(rest)) if (!known.includes(key)) report(unknownKey(key, [], known))
   const settings = parse(settingsSchema, rest, [], report)
-  const listeners = readListeners(rest.listen, report)
+  const read = new Set<string>()
+  const listeners = readListeners(rest.listen, read, report)
   const plugins = readPlugins(pluginList, report)
   const services = readServices(serviceTable, plugins, report)
   const serviceNames = serviceTable === undefined ? [] : isRecord(serviceTable) ? Object.keys(serviceTable) : undefined
@@ -37,13 +41,14 @@ export function normalise(config: unknown): Normalised {
   checkConflicts(routes, report)
   checkUnused(services, used, report)
   const failed = problems.some(problem => problem.severity === 'error')
-  if (failed || settings === undefined) return { model: undefined, problems }
-  const { timeoutStatus, drainTimeout, log } = settings
-  const model = { listeners, plugins: plugins.list, services, routes, timeoutStatus, drainTimeoutMs: drainTimeout, log }
-  return { model, problems }
+  const files = [...read]
+  if (failed || settings === undefined) return { model: undefined, problems, files }
+  const { timeoutStatus, drainTimeout: drainTimeoutMs, log } = settings
+  const model = { listeners, plugins: plugins.list, services, routes, timeoutStatus, drainTimeoutMs, files, log }
+  return { model, problems, files }
 }
 
-function readListeners(value: unknown, report: Report): ListenerModel[] {
+function readListeners(value: unknown, files: Set<string>, report: Report): ListenerModel[] {
   const list = Array.isArray(value) ? value : [value === undefined ? { port: 8080 } : value]
   const seen = new Set<string>()
   return list.flatMap((item, index) => {
@@ -55,7 +60,12 @@ function readListeners(value: unknown, report: Report): ListenerModel[] {
       report({ code: 'CONFIG_DUPLICATE_LISTENER', message: `${address} is listened on twice: leave one out`, path })
     }
     seen.add(address)
-    return [{ ...read, host: read.host }]
+    if (read.proxyProtocol && read.trust.length === 0) {
+      const message = 'needs the proxies that it is taken from: list them in "trust"'
+      report({ code: 'CONFIG_PROXY_PROTOCOL_TRUST', message, path: [...path, 'proxyProtocol'] })
+    }
+    const tls = read.tls === undefined ? undefined : readTls(read.tls, [...path, 'tls'], files, report)
+    return [{ ...read, host: read.host, tls }]
   })
 }
 

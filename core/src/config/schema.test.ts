@@ -40,6 +40,8 @@ describe('listener', () => {
     expect(read(listener, { port: 80 })).toEqual({
       port: 80,
       trust: [],
+      http2: true,
+      proxyProtocol: false,
       limits: {
         headSize: 16_384,
         headFields: 100,

@@ -220,6 +220,19 @@ const paths = z.strictObject({
   emptySegments: z.literal(['refuse', 'keep', 'merge']).default('merge'),
 })
 
+const pem = z.string().min(1)
+const certificate = { cert: pem, key: pem }
+const tlsVersion = z.literal(['TLSv1.2', 'TLSv1.3'])
+
+export const listenerTls = z.strictObject({
+  ...certificate,
+  certificates: z.array(z.strictObject(certificate)).default([]),
+  minVersion: tlsVersion.default('TLSv1.2'),
+  maxVersion: tlsVersion.optional(),
+  ciphers: z.string().min(1).optional(),
+  clientCertificate: z.strictObject({ ca: pem, mode: z.literal(['require', 'optional']) }).optional(),
+})
+
 export const listener = z.strictObject({
   port: z
     .int({ error: issue => `must be a port, 0 to 65535, not ${show(issue.input)}` })
@@ -227,6 +240,9 @@ export const listener = z.strictObject({
     .max(65_535),
   host: z.string().min(1).optional(),
   trust: trust.default([]),
+  tls: listenerTls.optional(),
+  http2: z.boolean().default(true),
+  proxyProtocol: z.boolean().default(false),
   limits: limits.prefault({}),
   paths: paths.prefault({}),
 })

@@ -20,6 +20,25 @@ export interface Client {
   readonly address: string
   /** What the client used, at the outermost trusted hop. */
   readonly scheme: 'http' | 'https'
+  /**
+   * The certificate with which it made the TLS connection to a listener that asks for one, verified. Undefined when there
+   * is none, and behind a trusted proxy, whose own certificate says nothing of the client.
+   */
+  readonly certificate: ClientCertificate | undefined
+}
+
+export interface ClientCertificate {
+  /** Distinguished name as RFC 4514 writes it: `CN=alice,OU=sales,O=Example`. */
+  readonly subject: string
+  /** Likewise. */
+  readonly issuer: string
+  /** With their kind: `DNS:alice.example`, `URI:spiffe://example/alice`, `email:alice@example.com`, `IP Address:10.0.0.1`. */
+  readonly subjectAltName: readonly string[]
+  /** SHA-256 as hexadecimal pairs with colons between them. */
+  readonly fingerprint256: string
+  /** Hexadecimal. */
+  readonly serialNumber: string
+  readonly validTo: Date
 }
 
 /** One request on its way through a route, as plugins and inline hooks see it. */

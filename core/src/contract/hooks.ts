@@ -97,7 +97,7 @@ export interface Connection {
 }
 
 export interface GatewayHooks<Needs extends AnySlot, RouteOptions> {
-  /** A client connected; nothing has been read yet. */
+  /** A client connected, with TLS after its handshake; nothing of a request has been read yet. */
   onConnection?(connection: Connection): 'drop' | void
   /** Asked once a route and generation. A hook that is not returned costs its route nothing. */
   onRoute?(route: Route<RouteOptions>): RouteHooks<Needs> | void

@@ -1,4 +1,4 @@
-import type { FieldList, ReplyBody, Context } from './context.ts'
+import type { Context, FieldList, ReplyBody } from './context.ts'
 import type { Attempt, Awaitable, Target } from './hooks.ts'
 import type { Schema } from './schema.ts'
 

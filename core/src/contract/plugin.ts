@@ -8,14 +8,31 @@ export const stages = ['guard', 'identify', 'authorize', 'admit', 'shape'] as co
 export type Stage = (typeof stages)[number]
 
 /** Names that are fields of a route or service already. */
-export type ReservedName =
-  | (typeof reservedNames)[number]
-  | keyof RouteHooks
+export type ReservedName = (typeof reservedNames)[number] | keyof RouteHooks
 
 export const reservedNames = [
-  'match', 'host', 'headers', 'query', 'service', 'redirect', 'reply', 'rewrite', 'stripPrefix', 'timeout',
-  'requestHeaders', 'responseHeaders', 'targets', 'discover', 'balance', 'connector', 'preserveHost', 'tls', 'pool',
-  'name', 'plugins', 'kind',
+  'match',
+  'host',
+  'headers',
+  'query',
+  'service',
+  'redirect',
+  'reply',
+  'rewrite',
+  'stripPrefix',
+  'timeout',
+  'requestHeaders',
+  'responseHeaders',
+  'targets',
+  'discover',
+  'balance',
+  'connector',
+  'preserveHost',
+  'tls',
+  'pool',
+  'name',
+  'plugins',
+  'kind',
 ] as const
 
 export interface Definition<

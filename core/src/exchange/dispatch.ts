@@ -1,8 +1,8 @@
 import type { Reply } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Outcome } from '../contract/hooks.ts'
-import type { Fields } from '../http1/fields.ts'
 import { deadlines } from '../http1/deadlines.ts'
+import type { Fields } from '../http1/fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import { parseTarget } from '../routing/target.ts'
 import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
@@ -17,7 +17,7 @@ import { redirectReply } from './redirect.ts'
 import { adopt, endBody, localResponse, type Response, sendBody, sendHead, upstreamResponse } from './response.ts'
 import type { CompiledRoute, Entry, Runtime, Step } from './route.ts'
 import { upstreamPath } from './upstream-path.ts'
-import { disregard, dispose, type Phase, walk } from './walk.ts'
+import { dispose, disregard, type Phase, walk } from './walk.ts'
 
 /**
  * The path of a request, from its head to the last byte of its response:
@@ -61,7 +61,10 @@ function locate(exchange: Exchange): GatewayError | undefined {
     return new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', 'upgrade to websocket')
   }
   if (entry.bodySize > 0 && stream.bodyLength > entry.bodySize) {
-    return new GatewayError('GATEWAY_BODY_TOO_LARGE', `the request announces ${stream.bodyLength} bytes, ${entry.bodySize} are allowed`)
+    return new GatewayError(
+      'GATEWAY_BODY_TOO_LARGE',
+      `the request announces ${stream.bodyLength} bytes, ${entry.bodySize} are allowed`,
+    )
   }
   const match = runtime.router.match(method, target.host, target.path, target.query, stream.fields)
   if (match.found) {
@@ -71,7 +74,9 @@ function locate(exchange: Exchange): GatewayError | undefined {
   }
   if (match.status === 404) return new GatewayError('GATEWAY_ROUTE_NOT_FOUND', `no route for ${method} ${target.path}`)
   const allow = match.allow.join(', ')
-  return new GatewayError('GATEWAY_METHOD_NOT_ALLOWED', `${method} on a path that allows ${allow}`, { headers: { allow } })
+  return new GatewayError('GATEWAY_METHOD_NOT_ALLOWED', `${method} on a path that allows ${allow}`, {
+    headers: { allow },
+  })
 }
 
 type Hook<Name extends keyof CompiledRoute> = CompiledRoute[Name] extends readonly Step<infer Run>[] ? Run : never
@@ -89,7 +94,8 @@ const requestPhase: Phase<Hook<'onRequest'>> = {
     exchange.reached = Number.MAX_SAFE_INTEGER
     const { action } = compiled
     if (action.kind === 'service') startAttempts(exchange)
-    else answer(exchange, action.kind === 'reply' ? action.reply : redirectReply(exchange, action), 'gateway', action.kind)
+    else
+      answer(exchange, action.kind === 'reply' ? action.reply : redirectReply(exchange, action), 'gateway', action.kind)
   },
 }
 
@@ -119,7 +125,10 @@ function attempt(exchange: Exchange): void {
   try {
     const target = action.service.pick(exchange, exchange.unreachable)
     if (target === undefined) {
-      return fail(exchange, new GatewayError('GATEWAY_NO_HEALTHY_TARGET', `service "${action.service.name}" has no target to send to`))
+      return fail(
+        exchange,
+        new GatewayError('GATEWAY_NO_HEALTHY_TARGET', `service "${action.service.name}" has no target to send to`),
+      )
     }
     exchange.attempts++
     exchange.target = target
@@ -141,7 +150,8 @@ const attemptPhase: Phase<Hook<'onAttempt'>> = {
   failed: fail,
   call: (exchange, run) => (exchange.attempt === undefined ? undefined : run(exchange, exchange.attempt)),
   // The type says that onAttempt returns nothing; a JavaScript plugin that does return something has not answered.
-  answered: (exchange, _reply, _step, index) => walk(exchange, attemptPhase, exchange.compiled?.onAttempt ?? [], index + 1),
+  answered: (exchange, _reply, _step, index) =>
+    walk(exchange, attemptPhase, exchange.compiled?.onAttempt ?? [], index + 1),
   done: exchange => {
     const { attempt: run, compiled } = exchange
     if (run === undefined || compiled?.action.kind !== 'service') return
@@ -226,7 +236,10 @@ function isSafeToRepeat(run: UpstreamAttempt, error: GatewayError): boolean {
   if (!error.retryable || client === undefined || exchange.attempts >= maxAttempts) return false
   if (client.untouched) {
     const action = exchange.compiled?.action
-    return action?.kind === 'service' && action.service.targets.some(target => exchange.unreachable?.includes(target) !== true)
+    return (
+      action?.kind === 'service' &&
+      action.service.targets.some(target => exchange.unreachable?.includes(target) !== true)
+    )
   }
   return client.reused && idempotent.has(exchange.method)
 }
@@ -313,7 +326,9 @@ function problemResponse(exchange: Exchange, error: GatewayError): Response {
     return localResponse(problemReply(error, { id, route: compiled?.name, status }))
   } catch (cause) {
     // A plugin's own error may carry a status or a header that no response can have.
-    const plain = new GatewayError('GATEWAY_INTERNAL', `${error.code} cannot be answered: ${reasonOf(cause)}`, { cause })
+    const plain = new GatewayError('GATEWAY_INTERNAL', `${error.code} cannot be answered: ${reasonOf(cause)}`, {
+      cause,
+    })
     logFailure(exchange, plain)
     return localResponse(problemReply(plain, { id, route: compiled?.name }))
   }
@@ -327,7 +342,10 @@ const exchangeEvents: ExchangeEvents = {
   timedOut(exchange) {
     exchange.deadline = 0
     exchange.overdue = true
-    const error = new GatewayError('GATEWAY_TIMEOUT', `the request took longer than ${exchange.compiled?.timeouts.total} ms`)
+    const error = new GatewayError(
+      'GATEWAY_TIMEOUT',
+      `the request took longer than ${exchange.compiled?.timeouts.total} ms`,
+    )
     exchange.abortSignal(error)
     if (exchange.headSent) cutOff(exchange, error)
     else fail(exchange, error)

@@ -1,10 +1,10 @@
 import type { Client, Context } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Summary } from '../contract/hooks.ts'
-import { type AnySlot, type Slot, slotCount, type SlotValue } from '../contract/slot.ts'
+import { type AnySlot, type Slot, type SlotValue, slotCount } from '../contract/slot.ts'
 import type { Fields } from '../http1/fields.ts'
-import { type Pattern, pathParams } from '../routing/pattern.ts'
 import type { ServerStream, ServerStreamHandler } from '../http1/wire.ts'
+import { type Pattern, pathParams } from '../routing/pattern.ts'
 import type { UpstreamTarget } from '../upstream/service.ts'
 import type { UpstreamAttempt } from './attempt.ts'
 import type { FilterChain } from './filter-chain.ts'
@@ -124,7 +124,10 @@ export class Exchange implements Context, ServerStreamHandler {
   #checkUnneeded(slot: AnySlot): void {
     const reader = this.compiled?.neededSlots.get(slot.name)
     if (reader === undefined || this.reached < reader) return
-    throw new GatewayError('GATEWAY_SLOT_UNSET', `slot "${slot.name}" is needed on route "${this.route}" and was not written`)
+    throw new GatewayError(
+      'GATEWAY_SLOT_UNSET',
+      `slot "${slot.name}" is needed on route "${this.route}" and was not written`,
+    )
   }
 
   set<T>(slot: Slot<T>, value: NoInfer<T>): void {

@@ -10,7 +10,9 @@ export interface FieldRules {
 }
 
 export function compileFieldRules(
-  rules: { set?: Readonly<Record<string, string>>; append?: Readonly<Record<string, string>>; remove?: readonly string[] } | undefined,
+  rules:
+    | { set?: Readonly<Record<string, string>>; append?: Readonly<Record<string, string>>; remove?: readonly string[] }
+    | undefined,
 ): FieldRules | undefined {
   if (rules === undefined) return undefined
   const set = Object.entries(rules.set ?? {})

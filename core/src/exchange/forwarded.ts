@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
-import type { Client } from '../contract/context.ts'
+import type { Client, ClientCertificate } from '../contract/context.ts'
 import type { Fields } from '../http1/fields.ts'
+import type { Peer } from '../http1/wire.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -10,9 +11,10 @@ import type { Exchange } from './exchange.ts'
  */
 export function resolveClient(exchange: Exchange): Client {
   const { peer, fields } = exchange.stream
-  const own = { address: plainAddress(peer.address), scheme: peer.secure ? 'https' : 'http' } as const
+  const own = new ResolvedClient(plainAddress(peer.address), peer.secure ? 'https' : 'http', peer)
   if (!exchange.entry.trusts(peer.address)) return own
-  const chain = (fields.get('x-forwarded-for') ?? '').split(',')
+  const forwardedFor = fields.get('x-forwarded-for')
+  const chain = (forwardedFor ?? '').split(',')
   let address = own.address
   for (let i = chain.length - 1; i >= 0; i--) {
     const hop = plainAddress((chain[i] ?? '').trim())
@@ -21,7 +23,25 @@ export function resolveClient(exchange: Exchange): Client {
     if (!exchange.entry.trusts(hop)) break
   }
   const proto = fields.get('x-forwarded-proto')?.trim().toLowerCase()
-  return { address, scheme: proto === 'https' || proto === 'http' ? proto : own.scheme }
+  const scheme = proto === 'https' || proto === 'http' ? proto : own.scheme
+  // The proxy's certificate is not its client's: whoever comes through it would take on the proxy's rights.
+  return new ResolvedClient(address, scheme, forwardedFor === undefined ? peer : undefined)
+}
+
+class ResolvedClient implements Client {
+  readonly address: string
+  readonly scheme: 'http' | 'https'
+  readonly #peer: Peer | undefined
+
+  constructor(address: string, scheme: 'http' | 'https', peer: Peer | undefined) {
+    this.address = address
+    this.scheme = scheme
+    this.#peer = peer
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#peer?.certificate
+  }
 }
 
 /** Without brackets, port and zone; an IPv4 address that came in over an IPv6 socket is IPv4. */

@@ -12,7 +12,8 @@ function isWellFormed(id: string): boolean {
   if (id.length === 0 || id.length > maxLength) return false
   for (let i = 0; i < id.length; i++) {
     const code = id.charCodeAt(i)
-    const alphanumeric = (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a)
+    const alphanumeric =
+      (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a)
     if (!alphanumeric && !'._~+/=-:'.includes(id.charAt(i))) return false
   }
   return true

@@ -1,10 +1,10 @@
-import type { RouteHooks } from '../contract/hooks.ts'
 import type { Reply } from '../contract/context.ts'
+import type { RouteHooks } from '../contract/hooks.ts'
 import type { Log } from '../contract/host.ts'
 import type { AttemptTimeouts } from '../http1/wire.ts'
 import type { PathOptions } from '../routing/canonical-path.ts'
-import type { Template } from '../routing/template.ts'
 import type { Router } from '../routing/router.ts'
+import type { Template } from '../routing/template.ts'
 import type { Service } from '../upstream/service.ts'
 import type { FieldRules } from './field-rules.ts'
 
@@ -34,7 +34,12 @@ export interface CompiledRoute extends Steps {
 }
 
 export type CompiledAction =
-  | { readonly kind: 'service'; readonly service: Service; readonly rewrite: Template | undefined; readonly stripPrefix: number }
+  | {
+      readonly kind: 'service'
+      readonly service: Service
+      readonly rewrite: Template | undefined
+      readonly stripPrefix: number
+    }
   | { readonly kind: 'redirect'; readonly origin: string; readonly template: Template; readonly status: number }
   | { readonly kind: 'reply'; readonly reply: Reply }
 

@@ -17,7 +17,7 @@ export function hookFault(returned: unknown, names: readonly string[]): string |
     return 'returned a promise: hooks are wanted at once'
   }
   for (const name of Object.keys(returned)) {
-    if (!/^on/i.test(name) || names.includes(name)) continue
+    if (!/^on/i.test(name) || names.includes(name) || Reflect.get(returned, name) === undefined) continue
     if (routeHookNames.includes(name)) return `returned "${name}", a hook of a route: return it from onRoute`
     const near = suggest(name, names)
     return `returned an unknown hook "${name}"${near === undefined ? '' : `: did you mean "${near}"?`}`

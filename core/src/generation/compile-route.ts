@@ -76,7 +76,7 @@ function askPlugin(plugin: RoutePlugin, model: RouteModel, report: Report): Rout
       service,
       options: model.options[plugin.name],
       problem: message =>
-        report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),
+        void report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),
     })
     const fault = hookFault(hooks, routeHookNames)
     if (fault !== undefined)

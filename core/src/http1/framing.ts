@@ -62,8 +62,8 @@ export function declaredLength(fields: Fields, minor: number, side: Side): numbe
 }
 
 /** What Connection asks for, as bits. */
-export const CLOSE = 1
-export const KEEP_ALIVE = 2
+const CLOSE = 1
+const KEEP_ALIVE = 2
 export const UPGRADE = 4
 
 const connectionBits: Readonly<Record<string, number>> = Object.freeze(

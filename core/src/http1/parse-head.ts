@@ -115,7 +115,7 @@ function checkTarget(method: string, target: string, fields: Fields): void {
  * Whether `text` is host or host:port: a name, an IPv4 address, or an IPv6 address in brackets. Stricter than RFC 3986:
  * no user information, no empty host or port, no percent-encoding or sub-delims in a name, no address but IPv6 in brackets.
  */
-export function isAuthority(text: string): boolean {
+function isAuthority(text: string): boolean {
   let end = 0
   if (text.charCodeAt(0) === 91) {
     end = text.indexOf(']') + 1

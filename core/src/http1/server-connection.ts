@@ -85,7 +85,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     this.writer = new ServerWriter(socket, options.writeIdleTimeout, () =>
       this.#clientGone('takes no more of the response'),
     )
-    this.peer = peerOf(socket)
+    this.peer = options.peer ?? peerOf(socket)
     this.#wait(options.headTimeout)
     deadlines.add(this)
     // What a client's FIN means is told by where it comes: see atEnd.

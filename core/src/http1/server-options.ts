@@ -38,6 +38,8 @@ export interface ServerOptions extends HeadLimits {
    * their own half on purpose, and notices one that left only when writing fails.
    */
   readonly serveHalfClosed: boolean
+  /** Who is at the other end, where the socket alone does not tell. Default: whom the socket names. */
+  readonly peer: Peer | undefined
   /** Answers what could not become a request: the error's status is sent, then the connection is closed. */
   onClientError(error: GatewayError, peer: Peer): ClientErrorAnswer
   /** Hears what an exchange threw at the wire layer; its request fails with a 500 or is cut off. Default: a process warning. */
@@ -59,6 +61,7 @@ export const defaultServerOptions: Omit<ServerOptions, 'onClientError'> = {
   maxPendingBytes: 65_536,
   maxDiscardedBytes: 65_536,
   serveHalfClosed: false,
+  peer: undefined,
   onFault(error) {
     process.emitWarning(error instanceof Error ? error : new Error(String(error)))
   },

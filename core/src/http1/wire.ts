@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { ClientCertificate } from '../contract/context.ts'
 import type { GatewayError } from '../contract/errors.ts'
 import type { Fields } from './fields.ts'
 
@@ -33,6 +34,8 @@ export interface Peer {
   readonly secure: boolean
   /** TLS server name (SNI), when there was one. */
   readonly serverName: string | undefined
+  /** The TLS client's certificate, when it was asked for and is valid. */
+  readonly certificate: ClientCertificate | undefined
 }
 
 /** What the exchange wants to hear about its server stream. */

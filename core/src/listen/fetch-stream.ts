@@ -10,6 +10,7 @@ const peer: Peer = {
   localPort: 0,
   secure: false,
   serverName: undefined,
+  certificate: undefined,
 }
 
 /** A web Request as the wire layer would have delivered it, so that `gateway.fetch` takes the path that a socket takes. */

@@ -24,6 +24,7 @@ export class ListenerSet {
    */
   async apply(models: readonly ListenerModel[], drainMs: number): Promise<void> {
     const wanted = byAddress(models)
+    const changes = [...wanted].flatMap(([address, model]) => this.#open.get(address)?.prepare(model) ?? [])
     const opened: Listener[] = []
     const next = new Map<string, Listener>()
     const stopped = new Map<string, Listener>()
@@ -42,7 +43,7 @@ export class ListenerSet {
       for (const [address, { model }] of stopped) await this.#reopen(address, model)
       throw error
     }
-    for (const [address, model] of wanted) next.get(address)?.update(model)
+    for (const change of changes) change()
     for (const [address, listener] of this.#open) {
       if (!next.has(address) && !stopped.has(address)) this.#close(listener, drainMs)
     }

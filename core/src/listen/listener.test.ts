@@ -103,7 +103,7 @@ test('new settings hold for the next request, also on a connection that stands',
   const client = await connect((await listener.listen()).port)
   client.send(requestText('GET /'))
   await client.response()
-  listener.update(
+  const change = listener.prepare(
     modelOf({
       port: 0,
       host: '127.0.0.1',
@@ -112,6 +112,7 @@ test('new settings hold for the next request, also on a connection that stands',
       paths: { dotSegments: 'resolve' },
     }),
   )
+  change()
   client.send(requestText('GET /'))
   await client.response()
   expect(entries.map(({ bodySize, paths, trusts }) => [bodySize, paths.dotSegments, trusts('127.0.0.1')])).toEqual([

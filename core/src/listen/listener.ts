@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { ListenerModel } from '../config/model.ts'
 import type { Log } from '../contract/host.ts'
 import { GatewayError } from '../contract/errors.ts'
@@ -6,9 +8,13 @@ import { problemReply } from '../exchange/problem.ts'
 import { requestId } from '../exchange/request-id.ts'
 import { localResponse } from '../exchange/response.ts'
 import type { Entry } from '../exchange/route.ts'
-import { type HttpConnection, serveConnection } from '../http1/server-connection.ts'
+import { plainAddress } from '../http1/peer.ts'
 import { defaultServerOptions, type ServerOptions } from '../http1/server-options.ts'
 import type { ServerStream } from '../http1/wire.ts'
+import { ClientCounts } from './client-counts.ts'
+import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts'
+import { offered, servers } from './protocol.ts'
+import { createTlsAcceptor } from './tls.ts'
 import { compileTrust } from './trust.ts'
 
 export interface ListenerAddress {
@@ -20,35 +26,40 @@ export interface ListenerAddress {
 /** What a listener hands on, and whom it asks about a new connection. */
 export interface ListenerEvents {
   request(entry: Entry, stream: ServerStream): void
-  /** False drops the connection. */
-  connection(address: string, localPort: number): boolean
+  /** False drops the connection. With TLS it is asked after the handshake. */
+  connection(address: string, localPort: number, serverName: string | undefined): boolean
+}
+
+/** What a model says, made ready. */
+interface Settings {
+  readonly model: ListenerModel
+  readonly entry: Entry
+  readonly connection: ConnectionSettings
 }
 
 /**
  * A port that accepts connections. Its settings can be replaced while it runs; they hold for connections accepted from
  * then on, and trust, paths and body size for requests that come from then on.
  */
-export class Listener {
+export class Listener implements ConnectionOwner {
   readonly #server: Server
   readonly #log: Log
   readonly #events: ListenerEvents
-  readonly #connections = new Map<Socket, HttpConnection>()
-  readonly #perClient = new Map<string, number>()
-  #model: ListenerModel
-  #entry: Entry
-  #options: ServerOptions
+  readonly #connections = new Set<Connection>()
+  readonly #clients = new ClientCounts()
+  /** As old as the listener, so that TLS sessions are resumed across reloads. */
+  readonly #ticketKeys = randomBytes(48)
+  #settings: Settings
 
   constructor(model: ListenerModel, events: ListenerEvents, log: Log) {
     this.#log = log
     this.#events = events
-    this.#model = model
-    this.#entry = entryOf(model)
-    this.#options = this.#optionsOf(model)
+    this.#settings = this.#settingsOf(model, undefined)
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, socket => this.#accept(socket))
   }
 
   get model(): ListenerModel {
-    return this.#model
+    return this.#settings.model
   }
 
   get connections(): number {
@@ -57,13 +68,14 @@ export class Listener {
 
   get address(): ListenerAddress {
     const { address, port } = this.#server.address() as AddressInfo
+    const scheme = this.model.tls === undefined ? 'http' : 'https'
     const reachable = address === '::' || address === '0.0.0.0' ? 'localhost' : address.includes(':') ? `[${address}]` : address
-    return { host: address, port, url: `http://${reachable}:${port}` }
+    return { host: address, port, url: `${scheme}://${reachable}:${port}` }
   }
 
   /** Rejects with a sentence that names the port when it cannot be had. */
   async listen(): Promise<ListenerAddress> {
-    const { host, port } = this.#model
+    const { host, port } = this.model
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#server.once('error', reject)
     this.#server.listen({ port, ...(host === undefined ? {} : { host }), backlog: 1024 }, resolve)
@@ -77,45 +89,74 @@ export class Listener {
     return this.address
   }
 
-  update(model: ListenerModel): void {
-    this.#model = model
-    this.#entry = entryOf(model)
-    this.#options = this.#optionsOf(model)
+  /** Makes a new model ready; what it returns puts it in force, and cannot fail. No connection is closed. */
+  prepare(model: ListenerModel): () => void {
+    const settings = this.#settingsOf(model, this.#settings)
+    return () => {
+      this.#settings = settings
+    }
   }
 
   /** Stops accepting; idle connections close now, the others after their exchange, at the latest after `timeoutMs`. */
   async close(timeoutMs: number): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    for (const connection of this.#connections.values()) connection.drain()
+    for (const connection of this.#connections) connection.drain()
     const timer = setTimeout(() => {
-      for (const connection of this.#connections.values()) connection.destroy()
+      for (const connection of this.#connections) connection.destroy()
     }, timeoutMs)
     await closed
     clearTimeout(timer)
   }
 
   #accept(socket: Socket): void {
-    const address = socket.remoteAddress
-    const { connections, connectionsPerClient } = this.#model.limits
-    if (address === undefined) return void socket.destroy()
-    const own = this.#perClient.get(address) ?? 0
-    const full = connections > 0 && this.#connections.size >= connections
-    const greedy = connectionsPerClient > 0 && own >= connectionsPerClient
-    if (full || greedy || !this.#events.connection(address, socket.localPort ?? 0)) {
-      if (full || greedy) this.#log.debug('connection refused', { client: address, limit: full ? 'connections' : 'connectionsPerClient' })
-      return void socket.destroy()
-    }
-    this.#perClient.set(address, own + 1)
-    const onClose = () => {
-      this.#connections.delete(socket)
-      const left = (this.#perClient.get(address) ?? 1) - 1
-      if (left === 0) this.#perClient.delete(address)
-      else this.#perClient.set(address, left)
-    }
-    this.#connections.set(socket, serveConnection(socket, { ...this.#options, onClose }, this.#onRequest))
+    const address = plainAddress(socket.remoteAddress)
+    const { model, entry, connection: settings } = this.#settings
+    const { connections: limit } = model.limits
+    const refusal =
+      limit > 0 && this.#connections.size >= limit
+        ? 'there are too many connections'
+        : model.proxyProtocol && !entry.trusts(address)
+          ? 'it is no proxy that the PROXY protocol is taken from'
+          : undefined
+    if (refusal !== undefined) this.failed(refusal, address)
+    if (refusal !== undefined || address === '') return void socket.destroy()
+    const connection = new Connection(socket, settings, this)
+    this.#connections.add(connection)
+    connection.start()
   }
 
-  readonly #onRequest = (stream: ServerStream): void => this.#events.request(this.#entry, stream)
+  // What its connections ask and tell.
+
+  count(address: string): boolean {
+    if (this.#clients.add(address, this.model.limits.connectionsPerClient)) return true
+    this.failed('there are too many connections of this client', address)
+    return false
+  }
+
+  admit(address: string, localPort: number, serverName: string | undefined): boolean {
+    return this.#events.connection(address, localPort, serverName)
+  }
+
+  failed(reason: string, address: string): void {
+    this.#log.debug('connection failed', { client: address, port: this.model.port, reason })
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (connection.counted) this.#clients.remove(connection.address)
+  }
+
+  readonly request = (stream: ServerStream): void => this.#events.request(this.#settings.entry, stream)
+
+  #settingsOf(model: ListenerModel, before: Settings | undefined): Settings {
+    const { proxyProtocol } = model
+    const http2 = model.http2 && servers.h2 !== undefined
+    // Contexts are dear to make, and most reloads leave the certificates alone.
+    const same = isDeepStrictEqual([model.tls, http2], [before?.model.tls, before?.connection.http2])
+    const tls = same ? before?.connection.tls : model.tls && createTlsAcceptor(model.tls, offered(http2), this.#ticketKeys)
+    const entry = { paths: model.paths, bodySize: model.limits.bodySize, trusts: compileTrust(model.trust) }
+    return { model, entry, connection: { options: this.#optionsOf(model), proxyProtocol, tls, http2 } }
+  }
 
   #optionsOf({ limits }: ListenerModel): ServerOptions {
     return {
@@ -137,10 +178,6 @@ export class Listener {
       onFault: error => this.#log.error('an exchange failed', { err: error }),
     }
   }
-}
-
-function entryOf(model: ListenerModel): Entry {
-  return { paths: model.paths, bodySize: model.limits.bodySize, trusts: compileTrust(model.trust) }
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -4,7 +4,17 @@ import { GatewayError, type RouteHooks } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
 import { recordingBackend } from '../../support/upstream.ts'
 import { connect, exchange, requestText } from '../../support/wire.ts'
-import { ask, askProblem, errorsOf, hooked, startAnswering, startProxy, untyped } from './support.ts'
+import {
+  ask,
+  askProblem,
+  errorsOf,
+  hooked,
+  startAnswering,
+  startProxy,
+  thenable,
+  unreadableThenable,
+  untyped,
+} from './support.ts'
 
 const noting = (name: string, calls: string[]): RouteHooks => ({
   onRequest: () => void calls.push(`${name}.onRequest`),
@@ -81,17 +91,16 @@ describe.each([
 test('a promise of any kind is waited for: a callable one, one that calls back at once, one that calls back twice', async () => {
   const reply = { status: 200, body: 'thenable' }
   const promises = [
-    { then: (resolve: (value: unknown) => void) => resolve(reply) },
-    {
-      then(resolve: (value: unknown) => void, reject: (error: unknown) => void) {
-        setImmediate(() => {
-          resolve(reply)
-          resolve({ status: 500 })
-          reject(new Error('twice'))
-        })
-      },
-    },
-    Object.assign(Object.create({ then: (resolve: (value: unknown) => void) => resolve(reply) }), { status: 299 }),
+    thenable((resolve: (value: unknown) => void) => resolve(reply)),
+    thenable((resolve: (value: unknown) => void, reject: (error: unknown) => void) => {
+      setImmediate(() => {
+        resolve(reply)
+        resolve({ status: 500 })
+        reject(new Error('twice'))
+      })
+    }),
+    // Inherited, and beside a field that a reply has.
+    Object.assign(Object.create(thenable((resolve: (value: unknown) => void) => resolve(reply))), { status: 299 }),
   ]
   for (const promise of promises) {
     const running = await startAnswering([untyped('a', { onRequest: () => promise })])
@@ -103,20 +112,11 @@ test('a promise of any kind is waited for: a callable one, one that calls back a
 test.each([
   [
     'a then that throws',
-    {
-      then: () => {
-        throw new Error('then')
-      },
-    },
+    thenable(() => {
+      throw new Error('then')
+    }),
   ],
-  [
-    'a then that cannot be read',
-    {
-      get then() {
-        throw new Error('then')
-      },
-    },
-  ],
+  ['a then that cannot be read', unreadableThenable()],
 ])('%s is a failure of the plugin', async (_, promise) => {
   const running = await startAnswering([untyped('thrower', { onRequest: () => promise })])
   expect(await askProblem(running)).toBe('500 GATEWAY_PLUGIN_FAILED')

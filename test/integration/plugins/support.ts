@@ -61,3 +61,14 @@ export const gate = <T = void>() => Promise.withResolvers<T>()
 
 /** Lets everything that is ready run: a turn of the event loop. */
 export const turn = () => new Promise<void>(resolve => setImmediate(resolve))
+
+const then = 'then'
+/** An object with a `then` that is no promise of this realm. */
+export const thenable = (run: unknown): object => ({ [then]: run })
+/** An object whose `then` cannot even be looked at. */
+export const unreadableThenable = (): object =>
+  Object.defineProperty({}, then, {
+    get() {
+      throw new Error('then')
+    },
+  })

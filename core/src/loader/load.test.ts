@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { findConfigFile, type LoadedConfig, type LoadOptions, loadConfigFile } from './load.ts'
-import type { Problem } from './problem.ts'
 
 let folder: string
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import type { Problem } from '../config/problem.ts'
 import { isInside, kernelRoot, realPath } from './load-resolve.ts'
-import type { Problem } from './problem.ts'
 import { type CheckProject, createCheckProject } from './typecheck-project.ts'
 
 export interface TypecheckOptions {

@@ -12,6 +12,7 @@ import {
   type OnResolveResult,
   type PluginBuild,
 } from 'esbuild'
+import type { Problem } from '../config/problem.ts'
 import { fromEsbuild } from './load-problem.ts'
 import {
   classifyImport,
@@ -22,7 +23,6 @@ import {
   missingCandidates,
   realPath,
 } from './load-resolve.ts'
-import type { Problem } from './problem.ts'
 
 /** Hash of a file's content, as {@link contentHash} makes it. */
 export type ContentHash = string

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
+import type { Problem } from '../config/problem.ts'
 import { bundleConfig, type ContentHash, type Graph } from './load-bundle.ts'
 import { type CompiledBundle, compileBundle, evaluateBundle, importMeta } from './load-evaluate.ts'
 import { pinKernel } from './load-kernel.ts'
 import { type SourcePlace, thrownAt, thrownProblem } from './load-problem.ts'
 import { realPath } from './load-resolve.ts'
-import type { Problem } from './problem.ts'
 
-export type { ContentHash } from './load-bundle.ts'
 export type { SourcePlace } from './load-problem.ts'
 
 export interface LoadOptions {

@@ -2,7 +2,7 @@ import { findSourceMap } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Message } from 'esbuild'
-import type { Problem } from './problem.ts'
+import type { Problem } from '../config/problem.ts'
 
 /** A place in a source file; line and column are 1-based. */
 export interface SourcePlace {

@@ -1,9 +1,9 @@
 import { createRequire, Module, setSourceMapsSupport } from 'node:module'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { Problem } from '../config/problem.ts'
 import { trackHeld } from './load-held.ts'
 import { thrownAt } from './load-problem.ts'
-import type { Problem } from './problem.ts'
 
 /** What the code of a bundle may call; the bundler writes these calls. */
 export interface BundleHost {

@@ -1,7 +1,7 @@
 import { createHook } from 'node:async_hooks'
 import { getCallSites } from 'node:util'
+import type { Problem } from '../config/problem.ts'
 import { originalPlace, type SourcePlace } from './load-problem.ts'
-import type { Problem } from './problem.ts'
 
 /** Async resources that live until somebody ends them, by their async_hooks type. */
 const lasting: Readonly<Record<string, string>> = {

@@ -1,0 +1,209 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { normalise } from '../config/normalise.ts'
+import type { Log } from '../contract/host.ts'
+import { Generation } from './generation.ts'
+import { createHost } from './host.ts'
+import { SharedStore } from './shared-store.ts'
+
+afterEach(() => void vi.useRealTimers())
+
+function make() {
+  const lines: [string, string, object | undefined][] = []
+  const write = (level: string) => (message: string, fields?: object) => void lines.push([level, message, fields])
+  const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+  const { model } = normalise({ routes: {} })
+  if (model === undefined) throw new Error('no model')
+  const store = new SharedStore()
+  const generation = new Generation(7, model, store, log)
+  return { generation, store, lines, host: createHost(generation, 'tested') }
+}
+
+describe('clean-ups', () => {
+  test('run newest first, one after the other', async () => {
+    const { generation, host } = make()
+    const ran: string[] = []
+    host.defer(() => void ran.push('first'))
+    host.defer(async () => {
+      await new Promise(resolve => setImmediate(resolve))
+      ran.push('second')
+    })
+    host.defer(() => void ran.push('third'))
+    await generation.release()
+    expect(ran).toEqual(['third', 'second', 'first'])
+  })
+
+  test('run once', async () => {
+    const { generation, host } = make()
+    let ran = 0
+    host.defer(() => void ran++)
+    await Promise.all([generation.release(), generation.retire(0), generation.release()])
+    expect(ran).toBe(1)
+  })
+
+  test('that fail are logged with their plugin, and stop no other', async () => {
+    const { generation, host, lines, store } = make()
+    const ran: string[] = []
+    host.defer(() => void ran.push('first'))
+    host.defer(() => Promise.reject(new Error('later')))
+    host.defer(() => {
+      throw new Error('at once')
+    })
+    host.share({ name: 'x', create: () => 1, close: () => Promise.reject(new Error('shared')) })
+    await generation.release()
+    expect(ran).toEqual(['first'])
+    expect(lines.map(([level, message, fields]) => [level, message, (fields as { err: Error }).err.message])).toEqual([
+      ['error', 'plugin "tested" failed in a clean-up', 'at once'],
+      ['error', 'plugin "tested" failed in a clean-up', 'later'],
+      ['error', 'shared "x" failed to close', 'shared'],
+    ])
+    expect(store.names).toEqual([])
+  })
+
+  test('come before shared state is let go of', async () => {
+    const { generation, host } = make()
+    const ran: string[] = []
+    host.share({ name: 'x', create: () => 1, close: () => void ran.push('shared') })
+    host.defer(() => void ran.push('clean-up'))
+    await generation.release()
+    expect(ran).toEqual(['clean-up', 'shared'])
+  })
+
+  test('asked for too late run at once', async () => {
+    const { generation, host } = make()
+    await generation.release()
+    await new Promise<void>(resolve => host.defer(resolve))
+  })
+})
+
+describe('retiring', () => {
+  test('an idle generation is let go at once', async () => {
+    const { generation, host } = make()
+    expect([generation.draining.aborted, generation.released]).toEqual([false, false])
+    await generation.retire(60_000)
+    expect([generation.draining.aborted, host.draining.aborted, generation.released]).toEqual([true, true, true])
+  })
+
+  test('a busy one says at once that it drains, and goes with its last exchange', async () => {
+    const { generation, lines } = make()
+    generation.enter()
+    generation.enter()
+    const retired = generation.retire(60_000)
+    expect([generation.draining.aborted, generation.released, generation.inFlight]).toEqual([true, false, 2])
+    generation.leave()
+    expect(generation.released).toBe(false)
+    generation.leave()
+    await retired
+    expect(generation.released).toBe(true)
+    expect(lines).toEqual([])
+  })
+
+  test('or when its drain time is over, which is logged', async () => {
+    vi.useFakeTimers()
+    const { generation, lines } = make()
+    generation.enter()
+    const retired = generation.retire(1_000)
+    await vi.advanceTimersByTimeAsync(999)
+    expect(generation.released).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    await retired
+    expect(generation.released).toBe(true)
+    expect(lines).toEqual([['warn', 'drain time over, letting the generation go', { generation: 7, inFlight: 1 }]])
+    generation.leave()
+  })
+
+  test('several calls all resolve, and leave no timer', async () => {
+    vi.useFakeTimers()
+    const { generation } = make()
+    generation.enter()
+    const all = [generation.retire(60_000), generation.retire(10_000), generation.retire(30_000)]
+    generation.leave()
+    await Promise.all(all)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('the least patient of several calls decides', async () => {
+    vi.useFakeTimers()
+    const { generation } = make()
+    generation.enter()
+    void generation.retire(60_000)
+    const second = generation.retire(10)
+    await vi.advanceTimersByTimeAsync(10)
+    await second
+    expect(generation.released).toBe(true)
+  })
+
+  test('one that never served drains too when it is let go', async () => {
+    const { generation, host } = make()
+    await generation.release()
+    expect(host.draining.aborted).toBe(true)
+  })
+})
+
+describe('the clock', () => {
+  test('runs a task at its interval, never twice at a time, until the generation is let go', async () => {
+    vi.useFakeTimers()
+    const { generation, host } = make()
+    let started = 0
+    let open = Promise.withResolvers<void>()
+    host.clock.every(100, () => {
+      started++
+      return open.promise
+    })
+    await vi.advanceTimersByTimeAsync(350)
+    expect(started).toBe(1)
+    open.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    open = Promise.withResolvers()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(started).toBe(2)
+    open.resolve()
+    await generation.release()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect([started, vi.getTimerCount()]).toEqual([2, 0])
+  })
+
+  test('a task that fails is logged, and runs again', async () => {
+    vi.useFakeTimers()
+    const { generation, host, lines } = make()
+    let run = 0
+    host.clock.every(10, () => {
+      if (++run === 1) throw new Error('at once')
+      return Promise.reject(new Error('later'))
+    })
+    await vi.advanceTimersByTimeAsync(20)
+    expect(lines.map(([level, message, fields]) => [level, message, fields])).toEqual([
+      ['error', 'a periodic task failed', { plugin: 'tested', err: new Error('at once') }],
+      ['error', 'a periodic task failed', { plugin: 'tested', err: new Error('later') }],
+    ])
+    await generation.release()
+  })
+
+  test('asked for too late it never ticks', async () => {
+    vi.useFakeTimers()
+    const { generation, host } = make()
+    await generation.release()
+    host.clock.every(1, () => {
+      throw new Error('ticked')
+    })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('tells the time', () => {
+    vi.useFakeTimers({ now: 1234 })
+    expect(make().host.clock.now()).toBe(1234)
+  })
+})
+
+test("a plugin's log lines carry its name", () => {
+  const { host, lines } = make()
+  host.log.info('hello', { a: 1 })
+  host.log.debug('bare')
+  host.log.warn('w')
+  host.log.error('e')
+  expect(lines).toEqual([
+    ['info', 'hello', { plugin: 'tested', a: 1 }],
+    ['debug', 'bare', { plugin: 'tested' }],
+    ['warn', 'w', { plugin: 'tested' }],
+    ['error', 'e', { plugin: 'tested' }],
+  ])
+})

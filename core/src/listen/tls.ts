@@ -1,0 +1,95 @@
+import { constants, createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { createServer, type TLSSocket } from 'node:tls'
+import type { ListenerTlsModel } from '../config/model.ts'
+import { contextsByName } from './server-names.ts'
+
+/** A connection in its handshake. */
+export interface Handshake {
+  /** Its TCP side. */
+  readonly socket: Socket
+  secured(socket: TLSSocket): void
+  /** The socket is closed by then. */
+  failed(reason: string): void
+}
+
+/** Takes connections through the TLS handshake. */
+export interface TlsAcceptor {
+  /** What has been read from the socket and pushed back belongs to the handshake. */
+  accept(handshake: Handshake): void
+}
+
+/**
+ * A TLS server that never listens: it is handed connections, so that their first bytes can be looked at, and the one that
+ * replaces it at a reload takes those that come later. Neither addContext, which only ever grows, nor setSecureContext,
+ * which could not change what is asked of clients.
+ *
+ * `ticketKeys`: 48 bytes; sessions of one acceptor are resumed by the next that has the same.
+ */
+export function createTlsAcceptor(
+  model: ListenerTlsModel,
+  protocols: readonly string[],
+  ticketKeys: Buffer,
+): TlsAcceptor {
+  const { certificates, minVersion, maxVersion, ciphers, clientCertificate } = model
+  const [first] = certificates
+  const shared = {
+    minVersion,
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+    ...(clientCertificate === undefined ? {} : { ca: clientCertificate.ca }),
+    // Renegotiation lets a client make the server compute for nothing; HTTP/2 forbids it.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    // A resumed session is not verified anew: it must not outlive the authorities that its certificate was verified by.
+    sessionIdContext: hash(JSON.stringify(clientCertificate ?? null)).slice(0, 32),
+  }
+  const find = contextsByName(certificates, shared)
+  const underWay = new Map<string, Handshake>()
+  const server = createServer({
+    ...shared,
+    cert: first.cert,
+    key: first.key,
+    ticketKeys,
+    ALPNProtocols: [...protocols],
+    requestCert: clientCertificate !== undefined,
+    rejectUnauthorized: clientCertificate?.mode === 'require',
+    SNICallback: (name, done) => done(null, find(name)),
+    // The connection has a deadline of its own, which began earlier.
+    handshakeTimeout: 2 ** 31 - 1,
+  })
+  server.on('secureConnection', socket => {
+    const key = addressesOf(socket)
+    const handshake = underWay.get(key)
+    underWay.delete(key)
+    // Closed in the same moment, it has no addresses any more.
+    if (handshake === undefined) socket.destroy()
+    else handshake.secured(socket)
+  })
+  server.on('tlsClientError', (error, socket) => {
+    underWay.get(addressesOf(socket))?.failed(reasonOf(error, socket))
+    socket.destroy()
+  })
+  return {
+    accept(handshake) {
+      const key = addressesOf(handshake.socket)
+      underWay.set(key, handshake)
+      handshake.socket.once('close', () => {
+        if (underWay.get(key) === handshake) underWay.delete(key)
+      })
+      server.emit('connection', handshake.socket)
+    },
+  }
+}
+
+/** A TLS socket does not tell which socket it was made of, but both tell between which addresses it runs. */
+function addressesOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
+  return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`
+}
+
+function reasonOf(error: Error, { authorizationError }: TLSSocket): string {
+  // Set when the client's certificate was refused: TypeScript's Error is a mere code here.
+  if (authorizationError) return `the client's certificate was refused: ${String(authorizationError)}`
+  return 'reason' in error ? String(error.reason) : error.message
+}
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex')
