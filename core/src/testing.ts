@@ -1,9 +1,12 @@
-import { ok, strictEqual } from 'node:assert/strict'
+import { ok, rejects, strictEqual } from 'node:assert/strict'
+import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import type { AnyPlugin } from './config/config.ts'
 import { defineConfig } from './config/define-config.ts'
 import { ConfigProblems } from './config/problem.ts'
+import type { GatewayHooks, Route } from './contract/hooks.ts'
+import type { Host, Log } from './contract/host.ts'
 import { definePlugin, type Plugin } from './contract/plugin.ts'
-import { createGateway } from './gateway.ts'
+import { createGateway, type Gateway } from './gateway.ts'
 import { silentLog } from './log.ts'
 
 export interface PluginSuiteOptions {
@@ -11,6 +14,10 @@ export interface PluginSuiteOptions {
   readonly beside?: () => readonly AnyPlugin[]
   /** Options that switch it on, on the one route of the suite's gateway; without them it is tried on a route that says nothing of it. */
   readonly routeOptions?: unknown
+  /** It is at work on routes that say nothing of it, too. Default: only when there are no `routeOptions`. */
+  readonly alwaysOn?: boolean
+  /** Milliseconds that what it opened may take to close. Default 2,000. */
+  readonly settleMs?: number
 }
 
 export interface PluginCase {
@@ -23,105 +30,124 @@ export interface PluginCase {
  *
  *     for (const { name, run } of pluginSuite(() => rateLimit())) test(name, run)
  *
- * `make` is called anew for each case, with options that let the plugin set up without anything from outside.
+ * `make` is called anew for each case, with options that let the plugin set up without anything from outside. Counted as
+ * left over are timers (unref'd ones as well), sockets, servers, watchers, processes, workers and listeners of `process`.
  */
 export function pluginSuite(make: () => AnyPlugin, options: PluginSuiteOptions = {}): PluginCase[] {
-  const { beside = () => [], routeOptions } = options
-  const { name } = make()
-  const config = (extra: readonly AnyPlugin[] = []) =>
-    defineConfig({
-      plugins: [...beside(), make(), ...extra] as never,
-      routes: {
-        suite: {
-          match: 'GET /suite',
-          reply: { status: 200, body: 'ok' },
-          ...(routeOptions === undefined ? {} : { [name]: routeOptions }),
-        },
-      },
-    })
-  const start = (extra?: readonly AnyPlugin[]) => createGateway(config(extra), { log: silentLog })
+  const { beside = () => [], routeOptions, alwaysOn = routeOptions === undefined, settleMs = 2_000 } = options
+  const { name, definition } = make()
+  const on = routeOptions === undefined ? {} : { [name]: routeOptions }
 
-  return [
-    {
-      name: `${name}: answers requests, set up once and again`,
-      async run() {
-        for (let round = 0; round < 2; round++) {
-          const gateway = await start()
-          const response = await gateway.fetch('http://suite.test/suite')
-          await response.arrayBuffer()
-          ok(response.status < 500, `answered ${response.status}`)
-          await gateway.close()
-        }
-      },
-    },
-    {
-      name: `${name}: leaves nothing behind when it is closed`,
-      async run() {
-        const before = countResources()
-        const gateway = await start()
+  function config(plugin: AnyPlugin = make(), more: readonly AnyPlugin[] = [], route: object = on) {
+    const reply = { status: 200, body: 'ok' }
+    return defineConfig({
+      plugins: [...beside(), plugin, ...more] as never,
+      routes: { suite: { match: 'GET /suite', reply, ...route } },
+    })
+  }
+
+  /** Runs a case's steps, then sees to it that nothing is left of them and that no error was logged. */
+  const clean = (steps: (log: Log) => Promise<void>) => async () => {
+    const errors: string[] = []
+    const error = (message: string) => void errors.push(message)
+    const left = await leftOver(() => steps({ ...silentLog, error }), settleMs)
+    strictEqual(left, '', `left behind: ${left}`)
+    strictEqual(errors.join('; '), '', 'errors were logged')
+  }
+
+  const refuses = (what: unknown) =>
+    rejects(
+      createGateway(what, { log: silentLog }).then(gateway => gateway.close()),
+      (error: unknown) => error instanceof ConfigProblems && error.message.includes('noSuchOption'),
+      'an unknown option was accepted',
+    )
+
+  const cases: Record<string, () => Promise<void>> = {
+    'answers requests, set up once and again': clean(async log => {
+      for (let round = 0; round < 2; round++) {
+        const gateway = await createGateway(config(), { log })
+        await answers(gateway)
         await gateway.close()
-        strictEqual(gateway.shared.join(), '', 'shared state is still held')
-        strictEqual(
-          countResources(),
-          before,
-          `timers, sockets or watchers are left: ${process.getActiveResourcesInfo().join()}`,
-        )
-      },
+      }
+    }),
+    'leaves nothing behind when it is closed': clean(async log => {
+      const gateway = await createGateway(config(), { log })
+      await gateway.close()
+      strictEqual(gateway.shared.join(), '', 'shared state is still held')
+    }),
+    'leaves nothing behind of a request whose client left': clean(async log => {
+      const gateway = await createGateway(config(), { log })
+      await gateway.fetch('http://suite.test/suite', { signal: AbortSignal.abort() }).catch(() => {})
+      await answers(gateway)
+      await gateway.close()
+    }),
+    'is cleaned up when a later plugin fails to set up': clean(async log => {
+      await rejects(createGateway(config(make(), [failing()]), { log }), ConfigProblems)
+      const gateway = await createGateway(config(), { log })
+      const shared = gateway.shared.join()
+      await rejects(gateway.reload(config(make(), [failing()])), ConfigProblems)
+      strictEqual(gateway.shared.join(), shared, 'a reload that failed changed what is shared')
+      await answers(gateway)
+      await gateway.close()
+    }),
+    'twenty reloads keep its shared state and pile nothing up': clean(async log => {
+      const gateway = await createGateway(config(), { log })
+      const shared = gateway.shared.join()
+      const opened = await openNow(settleMs)
+      for (let round = 0; round < 20; round++) {
+        await Promise.all([gateway.reload(config()), answers(gateway)])
+        strictEqual(gateway.shared.join(), shared, 'what is shared changed')
+      }
+      await until(() => gateway.generations.length === 1, settleMs)
+      strictEqual(gateway.shared.join(), shared, 'what is shared changed')
+      strictEqual(await openNow(settleMs, opened), opened, 'reloads pile something up')
+      await gateway.close()
+    }),
+    'costs a route nothing on which it has nothing to do': clean(async log => {
+      if (alwaysOn) return
+      const seen: unknown[] = []
+      const gateway = await createGateway(config(watched(make(), seen), [], {}), { log })
+      await gateway.close()
+      strictEqual(
+        seen.filter(hooks => hooks !== undefined && hooks !== null).length,
+        0,
+        'it returned hooks for a route that does not ask for it',
+      )
+    }),
+    'refuses an option that it does not know': async () => {
+      const plugin = make()
+      const wrong = (given: unknown) => ({ ...(given as object | undefined), noSuchOption: true })
+      if (definition.options !== undefined) await refuses(config({ ...plugin, options: wrong(plugin.options) }))
+      if (definition.routeOptions !== undefined) await refuses(config(plugin, [], { [name]: wrong(routeOptions) }))
+      if (definition.serviceOptions === undefined) return
+      await refuses({
+        ...config(plugin),
+        services: { suite: { targets: ['http://suite.test'], [name]: wrong(undefined) } },
+      })
     },
-    {
-      name: `${name}: is cleaned up when a later plugin fails to set up`,
-      async run() {
-        const before = countResources()
-        let failure: unknown
-        await start([failing()]).catch(error => {
-          failure = error
-        })
-        ok(failure instanceof ConfigProblems, 'the set-up should have failed')
-        strictEqual(countResources(), before, 'timers, sockets or watchers are left')
-      },
-    },
-    {
-      name: `${name}: twenty reloads keep its shared state and pile nothing up`,
-      async run() {
-        const gateway = await start()
-        const shared = gateway.shared.join()
-        const resources = countResources()
-        for (let round = 0; round < 20; round++) await gateway.reload(config())
-        await settled(() => gateway.generations.length === 1)
-        strictEqual(gateway.shared.join(), shared)
-        strictEqual(countResources(), resources, 'timers, sockets or watchers pile up')
-        await gateway.close()
-      },
-    },
-    {
-      name: `${name}: refuses an option that it does not know`,
-      async run() {
-        const plugin = make()
-        if (plugin.definition.options === undefined) return
-        const options = { ...(plugin.options as object | undefined), noSuchOption: true }
-        const wrong = { ...plugin, options }
-        const failure = await createGateway(
-          { plugins: [...beside(), wrong], routes: { suite: { match: 'GET /suite', reply: { status: 200 } } } },
-          { log: silentLog },
-        ).then(
-          gateway => gateway.close(),
-          (error: unknown) => error,
-        )
-        ok(
-          failure instanceof ConfigProblems && failure.message.includes('noSuchOption'),
-          'an unknown option was accepted',
-        )
-      },
-    },
-  ]
+  }
+  return Object.entries(cases).map(([title, run]) => ({ name: `${name}: ${title}`, run }))
 }
 
-const countResources = (): number => process.getActiveResourcesInfo().filter(kind => kind !== 'Immediate').length
+async function answers(gateway: Gateway): Promise<void> {
+  const response = await gateway.fetch('http://suite.test/suite')
+  await response.arrayBuffer()
+  ok(response.status < 500, `answered ${response.status}`)
+}
 
-/** Waits for what the event loop still has to do, turn by turn. */
-async function settled(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 1000 && !condition(); turn++) await new Promise(resolve => setImmediate(resolve))
-  ok(condition(), 'it does not settle')
+/** The plugin, with what it returns for each route noted down. */
+function watched(plugin: AnyPlugin, seen: unknown[]): AnyPlugin {
+  const { definition } = plugin
+  const setup = async (host: Host, options: never) => {
+    const hooks: GatewayHooks<never, unknown> = { ...(await definition.setup?.(host, options)) }
+    const onRoute = (route: Route<unknown>) => {
+      const returned = hooks.onRoute?.(route)
+      seen.push(returned)
+      return returned
+    }
+    return { ...hooks, onRoute }
+  }
+  return { ...plugin, definition: { ...definition, setup: setup as never } }
 }
 
 const failing: () => Plugin<'suiteFailing', never, never, never, never, never> = definePlugin({
@@ -130,3 +156,47 @@ const failing: () => Plugin<'suiteFailing', never, never, never, never, never> =
     throw new Error('fails on purpose')
   },
 })
+
+/** What async_hooks calls the things that a plugin has to close. */
+const kinds =
+  /^(Timeout|(TCP|TCPSERVER|PIPE|PIPESERVER|UDP|TTY|FSEVENT|PROCESS)WRAP|STATWATCHER|WORKER|MESSAGEPORT|HTTP2SESSION|TLSWRAP)$/
+
+// What is opened by whoever runs beside a case, such as the test runner, is none of its business.
+const run = new AsyncLocalStorage<Map<number, string>>()
+
+/** What steps opened and did not close within the time, by kind. */
+async function leftOver(steps: () => Promise<void>, settleMs: number): Promise<string> {
+  const open = new Map<number, string>()
+  const before = processListeners()
+  const hook = createHook({
+    init(id, kind) {
+      if (kinds.test(kind)) run.getStore()?.set(id, kind)
+    },
+    destroy: id => void open.delete(id),
+  }).enable()
+  try {
+    await run.run(open, steps)
+    await until(() => open.size === 0, settleMs)
+  } finally {
+    hook.disable()
+  }
+  const listeners = processListeners() - before
+  return [...open.values(), ...(listeners > 0 ? [`${listeners} listeners of process`] : [])].toSorted().join(', ')
+}
+
+/** What is open within {@link leftOver}, once it is what is expected, or for want of that after the time. */
+async function openNow(settleMs: number, expected?: string): Promise<string> {
+  const now = () => [...(run.getStore()?.values() ?? [])].toSorted().join(', ')
+  await until(() => now() === expected, expected === undefined ? 0 : settleMs)
+  return now()
+}
+
+const processListeners = () => process.eventNames().reduce((sum, event) => sum + process.listenerCount(event), 0)
+
+/** Lets the event loop turn until the condition holds, at most for the time, and at least a few times. */
+async function until(condition: () => boolean, limitMs: number): Promise<void> {
+  const end = performance.now() + limitMs
+  for (let turn = 0; turn < 3 || (!condition() && performance.now() < end); turn++) {
+    await run.exit(() => new Promise(resolve => setImmediate(resolve)))
+  }
+}

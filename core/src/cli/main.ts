@@ -1,4 +1,5 @@
-import manifest from '../../package.json' with { type: 'json' }
+import { readFileSync } from 'node:fs'
+import { findPackageJSON } from 'node:module'
 import { type Command, table, UsageError, unknown } from './command.ts'
 import { NoConfigFile } from './no-config-file.ts'
 
@@ -71,7 +72,7 @@ function failure(error: unknown): string {
 
 function runWithoutCommand(word: string | undefined): number {
   if (word === '--help' || word === '-h') return show(overview)
-  if (word === '--version' || word === '-v') return show(`${manifest.version}\n`)
+  if (word === '--version' || word === '-v') return show(`${version()}\n`)
   if (word === undefined) throw new UsageError('a command is missing')
   throw word.startsWith('-')
     ? unknown('option', word, ['help', 'version'])
@@ -108,3 +109,9 @@ ${table([
 
 Exit codes: 0 fine, 1 problems found or failure, 2 wrong usage.
 `
+
+/** Read where it is asked for; the built package lies a folder nearer to its manifest than the sources do. */
+function version(): string {
+  const manifest = findPackageJSON('..', import.meta.url)
+  return manifest === undefined ? 'unknown' : String(JSON.parse(readFileSync(manifest, 'utf8')).version)
+}

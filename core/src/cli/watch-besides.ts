@@ -1,7 +1,10 @@
 import type { FileWatcher } from '../loader/watch.ts'
 
 /** A watcher that watches `besides` with whatever it is told to: files that show themselves only once a config is taken. */
-export function watchBesides(watcher: FileWatcher, besides: () => readonly string[]): FileWatcher & { renew(): Promise<void> } {
+export function watchBesides(
+  watcher: FileWatcher,
+  besides: () => readonly string[],
+): FileWatcher & { renew(): Promise<void> } {
   let files: readonly string[] = []
   return {
     update(wanted, known) {

@@ -37,8 +37,12 @@ export function readTls(
   const reading = { files, report }
   const { cert, key, minVersion, maxVersion, ciphers } = given
   const first = readCertificate({ cert, key }, path, reading)
-  const others = given.certificates.map((pair, index) => readCertificate(pair, [...path, 'certificates', index], reading))
-  const ca = given.clientCertificate && readAuthorities(given.clientCertificate.ca, [...path, 'clientCertificate', 'ca'], reading)
+  const others = given.certificates.map((pair, index) =>
+    readCertificate(pair, [...path, 'certificates', index], reading),
+  )
+  const ca =
+    given.clientCertificate &&
+    readAuthorities(given.clientCertificate.ca, [...path, 'clientCertificate', 'ca'], reading)
   if (minVersion === 'TLSv1.3' && maxVersion === 'TLSv1.2') {
     report({ code: 'CONFIG_TLS_VERSION', message: 'is lower than minVersion', path: [...path, 'maxVersion'] })
     return undefined
@@ -72,7 +76,9 @@ function readCertificate(
   const privateKey = attempt(() => createPrivateKey(key.text))
   if (privateKey === undefined) {
     const encrypted = /-----BEGIN ENCRYPTED |^Proc-Type:.*ENCRYPTED/m.test(key.text)
-    const what = encrypted ? 'holds an encrypted key: it has to be a plain one' : 'holds no private key that can be read (PEM)'
+    const what = encrypted
+      ? 'holds an encrypted key: it has to be a plain one'
+      : 'holds no private key that can be read (PEM)'
     return void report(`${key.name} ${what}`, 'key')
   }
   if (!x509.checkPrivateKey(privateKey)) {
@@ -112,8 +118,13 @@ function readAuthorities(value: string, path: ConfigPath, reading: Reading): str
   if (pem === undefined) return undefined
   const blocks = pem.text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
   // OpenSSL takes those that it can read and says nothing about the rest.
-  if (blocks.length > 0 && blocks.every(block => attempt(() => new X509Certificate(block)) !== undefined)) return pem.text
-  reading.report({ code: 'CONFIG_CERTIFICATE', message: `${pem.name} holds no certificates that can be read (PEM)`, path })
+  if (blocks.length > 0 && blocks.every(block => attempt(() => new X509Certificate(block)) !== undefined))
+    return pem.text
+  reading.report({
+    code: 'CONFIG_CERTIFICATE',
+    message: `${pem.name} holds no certificates that can be read (PEM)`,
+    path,
+  })
 }
 
 /** Beyond this it is no PEM file that anybody meant. */

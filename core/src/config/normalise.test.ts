@@ -73,6 +73,7 @@ describe('the model', () => {
       routes: [],
       timeoutStatus: 504,
       drainTimeoutMs: 30_000,
+      files: [],
       log: { level: 'info', access: false },
     })
   })

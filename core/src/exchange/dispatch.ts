@@ -3,6 +3,7 @@ import { GatewayError } from '../contract/errors.ts'
 import type { Outcome } from '../contract/hooks.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
+import { known } from '../http1/known-fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import { parseTarget } from '../routing/target.ts'
 import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
@@ -49,7 +50,7 @@ export function dispatch(runtime: Runtime, entry: Entry, stream: ServerStream): 
 /** Finds the route, or the reason why there is none. */
 function locate(exchange: Exchange): GatewayError | undefined {
   const { runtime, entry, stream, method } = exchange
-  const target = parseTarget(method, stream.target, stream.fields.get('host'), entry.paths)
+  const target = parseTarget(method, stream.target, stream.fields.getKnown(known.host), entry.paths)
   if (target instanceof GatewayError) return target
   exchange.host = target.host
   exchange.path = target.path
@@ -135,7 +136,10 @@ function attempt(exchange: Exchange): void {
     // A change that a hook makes holds for one attempt; without such hooks the request's own fields serve.
     const headers = compiled.onAttempt.length > 0 ? exchange.headers.clone() : exchange.headers
     const named = action.service.preserveHost ? headers.has('host') : compiled.requestHeaders?.setsHost === true
-    if (!named) headers.set('Host', target.authority)
+    if (!named) {
+      headers.removeKnown(1 << known.host)
+      headers.appendOwn('Host', target.authority)
+    }
     run = new UpstreamAttempt(exchange, target, headers, upstreamPath(exchange, action), attemptEvents)
   } catch (error) {
     return fail(exchange, asGatewayError(error))

@@ -3,6 +3,7 @@ import { GatewayError } from '../contract/errors.ts'
 import type { Summary } from '../contract/hooks.ts'
 import { type AnySlot, type Slot, type SlotValue, slotCount } from '../contract/slot.ts'
 import type { Fields } from '../http1/fields.ts'
+import { known } from '../http1/known-fields.ts'
 import type { ServerStream, ServerStreamHandler } from '../http1/wire.ts'
 import { type Pattern, pathParams } from '../routing/pattern.ts'
 import type { UpstreamTarget } from '../upstream/service.ts'
@@ -89,7 +90,7 @@ export class Exchange implements Context, ServerStreamHandler {
     this.stream = stream
     this.method = stream.method
     this.headers = stream.fields
-    this.id = requestId(stream.fields.get('x-request-id'))
+    this.id = requestId(stream.fields.getKnown(known['x-request-id']))
     this.#events = events
   }
 

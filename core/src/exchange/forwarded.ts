@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { Client, ClientCertificate } from '../contract/context.ts'
 import type { Fields } from '../http1/fields.ts'
+import { known } from '../http1/known-fields.ts'
 import type { Peer } from '../http1/wire.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -11,7 +12,7 @@ import type { Exchange } from './exchange.ts'
  */
 export function resolveClient(exchange: Exchange): Client {
   const { peer, fields } = exchange.stream
-  const own = new ResolvedClient(plainAddress(peer.address), peer.secure ? 'https' : 'http', peer)
+  const own = new ResolvedClient(peer.address, peer.secure ? 'https' : 'http', peer)
   if (!exchange.entry.trusts(peer.address)) return own
   const forwardedFor = fields.get('x-forwarded-for')
   const chain = (forwardedFor ?? '').split(',')
@@ -65,6 +66,7 @@ const shadowed = [
 
 /** Drops what a server could read as one of the gateway's fields: CGI-style readers take `_` for `-`, in any place. */
 function dropShadows(fields: Fields): void {
+  if (!fields.mayHaveUnderscore()) return
   let found: string[] | undefined
   fields.forEach(name => {
     if (!name.includes('_') || !shadowed.includes(name.replaceAll('_', '-').toLowerCase())) return
@@ -74,36 +76,48 @@ function dropShadows(fields: Fields): void {
   for (const name of found ?? []) fields.delete(name)
 }
 
+/** What the gateway writes in any case. */
+const own =
+  (1 << known['x-forwarded-for']) |
+  (1 << known['x-forwarded-proto']) |
+  (1 << known['x-real-ip']) |
+  (1 << known['x-request-id'])
+/** What nobody but a trusted proxy may say. */
+const claims = own | (1 << known['x-forwarded-host']) | (1 << known.forwarded)
+
 /**
  * Makes the request's fields what goes upstream (RFC 9110 section 7.6): hop-by-hop fields go, those of the gateway come.
  * In place: from here on `ctx.headers` is what the upstream sees.
  */
 export function prepareForwarding(exchange: Exchange): void {
   const { headers: fields, stream, client } = exchange
-  const { peer } = stream
-  const authority = fields.get('host') ?? exchange.host
+  const { address } = stream.peer
+  const authority = fields.getKnown(known.host) ?? exchange.host
   fields.removeHopByHop()
   dropShadows(fields)
-  const address = plainAddress(peer.address)
-  if (exchange.entry.trusts(peer.address)) {
+  let chain = address
+  if (exchange.entry.trusts(address)) {
     // One line, since some readers look at the first alone and would miss the hop that counts.
-    const chain = fields.get('x-forwarded-for')
-    fields.set('X-Forwarded-For', chain === undefined || chain === '' ? address : `${chain}, ${address}`)
-    if (!fields.has('x-forwarded-host') && authority !== '') fields.set('X-Forwarded-Host', authority)
+    const before = fields.getKnown(known['x-forwarded-for'])
+    if (before !== undefined && before !== '') chain = `${before}, ${address}`
+    fields.removeKnown(own)
   } else {
-    fields.set('X-Forwarded-For', address)
-    if (authority === '') fields.delete('X-Forwarded-Host')
-    else fields.set('X-Forwarded-Host', authority)
-    fields.delete('Forwarded')
+    fields.removeKnown(claims)
     fields.delete('X-Forwarded-Port')
     fields.delete('X-Forwarded-Prefix')
   }
-  fields.set('X-Forwarded-Proto', client.scheme)
-  fields.set('X-Real-IP', client.address)
-  fields.set('X-Request-ID', exchange.id)
+  fields.appendOwn('X-Forwarded-For', chain)
+  if (authority !== '' && fields.getKnown(known['x-forwarded-host']) === undefined) {
+    fields.appendOwn('X-Forwarded-Host', authority)
+  }
+  fields.appendOwn('X-Forwarded-Proto', client.scheme)
+  fields.appendOwn('X-Real-IP', client.address)
+  fields.appendOwn('X-Request-ID', exchange.id)
   // RFC 9110 section 7.6.3: the protocol as received, and a pseudonym.
-  fields.append('Via', `${stream.version} gateway`)
+  fields.appendOwn('Via', viaLines[stream.version])
 }
+
+const viaLines = { '1.0': '1.0 gateway', '1.1': '1.1 gateway', '2': '2 gateway' } as const
 
 // Nobody has chains this long; it keeps the number one that every recipient can read.
 const mostForwards = 1_000_000

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { Reply, ReplyBody, ResponseHead } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { Fields } from '../http1/fields.ts'
+import { known } from '../http1/known-fields.ts'
 import type { Exchange } from './exchange.ts'
 import { applyFieldRules } from './field-rules.ts'
 import { FilterChain } from './filter-chain.ts'
@@ -83,7 +84,8 @@ export function sendHead(exchange: Exchange, response: Response): void {
   }
   if (body instanceof Readable && body.errored) throw body.errored
   if (compiled?.responseHeaders !== undefined) applyFieldRules(headers, compiled.responseHeaders)
-  headers.set('X-Request-ID', exchange.id)
+  headers.removeKnown(1 << known['x-request-id'])
+  headers.appendOwn('X-Request-ID', exchange.id)
   const bodiless = isBodiless(exchange.method, status)
   if (compiled !== undefined && !bodiless && response.bodyLength !== 0 && !exchange.lastWord) {
     exchange.filters = FilterChain.open('onResponseBody', compiled.onResponseBody, exchange, run =>

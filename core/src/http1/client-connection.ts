@@ -24,6 +24,9 @@ export interface ConnectionOwner {
 /** More than a client is granted: an upstream is the operator's own, and some send long policies and many cookies. */
 const responseLimits: HeadLimits = { maxHeadBytes: 65_536, maxFields: 256 }
 
+/** How long an idle connection goes on holding the process, in milliseconds. */
+const holdIdleMs = 100
+
 /**
  * One connection to an upstream, HTTP/1.1, one exchange at a time. Its owner starts exchanges on it ({@link start}) while
  * it is idle; whatever is odd about a response, or comes when none is due, ends the connection, so that no exchange can
@@ -43,6 +46,10 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   readonly #head = new HeadReader('response', responseLimits)
   readonly #body = new BodyDecoder('upstream', responseLimits)
   readonly #detach: () => void
+  #undoWrites: (() => void) | undefined
+  /** The socket holds the process. */
+  #held = true
+  #idleUntil = Infinity
   #stream: RequestStream | undefined
   /** The final head has come. */
   #inBody = false
@@ -69,7 +76,6 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     this.expiresAt = expiresAt
     this.#owner = owner
     this.#writer = new RequestWriter(socket)
-    const undo = readPastWriteErrors(socket)
     const listeners = {
       data: (bytes: Buffer) => this.#onBytes(bytes),
       drain: () => this.#onDrain(),
@@ -80,7 +86,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener)
     this.#detach = () => {
       for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener)
-      undo()
+      this.#undoWrites?.()
     }
     deadlines.add(this)
   }
@@ -93,16 +99,25 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     this.#blocked = false
     this.#paused = false
     this.#awaitsContinue = stream.request.bodyLength !== 0 && stream.request.fields.getKnown(known.expect) !== undefined
-    this.#socket.ref()
+    this.#hold(true)
+    // Only under a body can a write fail while the answer is already here.
+    if (stream.request.bodyLength !== 0) this.#undoWrites ??= readPastWriteErrors(this.#socket)
     this.#writer.start(stream.head, stream.request.bodyLength)
     this.#arm(now)
   }
 
   /** Lies idle for `idleTimeout` milliseconds (0: no end), or as long as the upstream said, and holds no process. */
   park(now: number, idleTimeout: number): void {
-    this.#socket.unref()
-    const until = Math.min(now + (idleTimeout || Infinity), now + this.#keepAliveMs, this.expiresAt)
-    this.deadline = until === Infinity ? 0 : until
+    this.#idleUntil = Math.min(now + (idleTimeout || Infinity), now + this.#keepAliveMs, this.expiresAt)
+    // A busy connection would let go of the process and hold it again at every request.
+    this.deadline = Math.min(this.#idleUntil, now + holdIdleMs)
+  }
+
+  #hold(held: boolean): void {
+    if (this.#held === held) return
+    this.#held = held
+    if (held) this.#socket.ref()
+    else this.#socket.unref()
   }
 
   sendData(chunk: Uint8Array): boolean {
@@ -160,7 +175,9 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   onDeadline(): void {
     const stream = this.#stream
     if (stream === undefined) {
-      this.close()
+      if (!this.#held || performance.now() >= this.#idleUntil) return this.close()
+      this.#hold(false)
+      this.deadline = this.#idleUntil === Infinity ? 0 : this.#idleUntil
       return
     }
     const { head, idle } = stream.timeouts

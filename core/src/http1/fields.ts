@@ -188,16 +188,32 @@ export class Fields implements Iterable<[name: string, value: string]> {
         if (name !== '' && idOfName(name) !== known.host) this.delete(name)
       }
     }
+    this.removeKnown(hopByHop)
+  }
+
+  /** Removes every line of the known names whose bits (`1 << id`) are given, in one pass. */
+  removeKnown(mask: number): void {
+    if ((this.#mask & mask) === 0) return
     const table = this.#table
     for (let i = 0; i < table.length; i += fieldWidth) {
       const id = table[i] ?? 0
-      if (id > 0 && ((1 << id) & hopByHop) !== 0) table[i] = removed
+      if (id > 0 && ((1 << id) & mask) !== 0) table[i] = removed
     }
     const added = this.#added
     for (let i = added.length - 2; i >= 0; i -= 2) {
-      if (((1 << idOfName(added[i] ?? '')) & hopByHop) !== 0) added.splice(i, 2)
+      if (((1 << idOfName(added[i] ?? '')) & mask) !== 0) added.splice(i, 2)
     }
-    this.#mask &= ~hopByHop
+    this.#mask &= ~mask
+  }
+
+  /** {@link append} for the gateway's own lines: a name and a value that the caller knows to be clean are not looked at again. */
+  appendOwn(name: string, value: string): void {
+    this.#add(name, value)
+  }
+
+  /** False when no name among the parsed fields holds an underscore; true says nothing. */
+  mayHaveUnderscore(): boolean {
+    return this.#head.includes('_')
   }
 
   #add(name: string, value: string): void {

@@ -32,7 +32,7 @@ export const known = {
   forwarded: 27,
   'x-request-id': 28,
   'cache-control': 29,
-  traceparent: 30,
+  'x-real-ip': 30,
 } as const
 
 export type KnownName = keyof typeof known

@@ -50,8 +50,10 @@ class TlsPeer implements Peer {
   }
 }
 
-/** A dual-stack listener shows IPv4 clients as IPv6: the address they have is the IPv4 one. */
+/** Without a zone; a dual-stack listener shows IPv4 clients as IPv6, and the address they have is the IPv4 one. */
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return ''
-  return address.startsWith('::ffff:') ? address.slice(7) : address
+  const zone = address.indexOf('%')
+  const bare = zone === -1 ? address : address.slice(0, zone)
+  return bare.startsWith('::ffff:') ? bare.slice(7) : bare
 }

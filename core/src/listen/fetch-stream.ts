@@ -47,7 +47,7 @@ export class FetchStream implements ServerStream {
     for (const [name, value] of request.headers) this.fields.append(name, value)
     if (!this.fields.has('host')) this.fields.set('Host', url.host)
     const length = request.headers.get('content-length') ?? ''
-    this.bodyLength = request.body === null ? 0 : /^\d{1,15}$/.test(length) ? Number(length) : -1
+    this.bodyLength = request.body === null ? 0 : /^[1-9]\d{0,14}$/.test(length) ? Number(length) : -1
     this.fields.delete('Content-Length')
     const { promise, resolve, reject } = Promise.withResolvers<Response>()
     this.response = promise

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import type { ListenerModel } from '../config/model.ts'
-import type { Log } from '../contract/host.ts'
+import type { ListenerModel, ListenerTlsModel } from '../config/model.ts'
 import { GatewayError } from '../contract/errors.ts'
+import type { Log } from '../contract/host.ts'
 import { problemReply } from '../exchange/problem.ts'
 import { requestId } from '../exchange/request-id.ts'
 import { localResponse } from '../exchange/response.ts'
@@ -69,7 +69,8 @@ export class Listener implements ConnectionOwner {
   get address(): ListenerAddress {
     const { address, port } = this.#server.address() as AddressInfo
     const scheme = this.model.tls === undefined ? 'http' : 'https'
-    const reachable = address === '::' || address === '0.0.0.0' ? 'localhost' : address.includes(':') ? `[${address}]` : address
+    const reachable =
+      address === '::' || address === '0.0.0.0' ? 'localhost' : address.includes(':') ? `[${address}]` : address
     return { host: address, port, url: `${scheme}://${reachable}:${port}` }
   }
 
@@ -82,7 +83,10 @@ export class Listener implements ConnectionOwner {
     try {
       await promise
     } catch (error) {
-      throw new GatewayError('GATEWAY_LISTEN_FAILED', listenFailure(error, host, port), { source: 'config', cause: error })
+      throw new GatewayError('GATEWAY_LISTEN_FAILED', listenFailure(error, host, port), {
+        source: 'config',
+        cause: error,
+      })
     }
     this.#server.removeListener('error', reject)
     this.#server.on('error', error => this.#log.error('listener failed', { port, err: error }))
@@ -137,7 +141,7 @@ export class Listener implements ConnectionOwner {
     return this.#events.connection(address, localPort, serverName)
   }
 
-  failed(reason: string, address: string): void {
+  failed(reason: string, address: string | undefined): void {
     this.#log.debug('connection failed', { client: address, port: this.model.port, reason })
   }
 
@@ -153,7 +157,9 @@ export class Listener implements ConnectionOwner {
     const http2 = model.http2 && servers.h2 !== undefined
     // Contexts are dear to make, and most reloads leave the certificates alone.
     const same = isDeepStrictEqual([model.tls, http2], [before?.model.tls, before?.connection.http2])
-    const tls = same ? before?.connection.tls : model.tls && createTlsAcceptor(model.tls, offered(http2), this.#ticketKeys)
+    const onFailure = (reason: string) => this.failed(reason, undefined)
+    const create = (tls: ListenerTlsModel) => createTlsAcceptor(tls, offered(http2), this.#ticketKeys, onFailure)
+    const tls = same ? before?.connection.tls : model.tls && create(model.tls)
     const entry = { paths: model.paths, bodySize: model.limits.bodySize, trusts: compileTrust(model.trust) }
     return { model, entry, connection: { options: this.#optionsOf(model), proxyProtocol, tls, http2 } }
   }

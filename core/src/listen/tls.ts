@@ -24,12 +24,14 @@ export interface TlsAcceptor {
  * replaces it at a reload takes those that come later. Neither addContext, which only ever grows, nor setSecureContext,
  * which could not change what is asked of clients.
  *
- * `ticketKeys`: 48 bytes; sessions of one acceptor are resumed by the next that has the same.
+ * `ticketKeys`: 48 bytes; sessions of one acceptor are resumed by the next that has the same. `onFailure` hears of failures
+ * that come when it can no longer be told whose they are.
  */
 export function createTlsAcceptor(
   model: ListenerTlsModel,
   protocols: readonly string[],
   ticketKeys: Buffer,
+  onFailure: (reason: string) => void,
 ): TlsAcceptor {
   const { certificates, minVersion, maxVersion, ciphers, clientCertificate } = model
   const [first] = certificates
@@ -66,7 +68,10 @@ export function createTlsAcceptor(
     else handshake.secured(socket)
   })
   server.on('tlsClientError', (error, socket) => {
-    underWay.get(addressesOf(socket))?.failed(reasonOf(error, socket))
+    const reason = reasonOf(error, socket)
+    const handshake = underWay.get(addressesOf(socket))
+    if (handshake === undefined) onFailure(reason)
+    else handshake.failed(reason)
     socket.destroy()
   })
   return {
@@ -87,7 +92,7 @@ function addressesOf({ localAddress, localPort, remoteAddress, remotePort }: Soc
 }
 
 function reasonOf(error: Error, { authorizationError }: TLSSocket): string {
-  // Set when the client's certificate was refused: TypeScript's Error is a mere code here.
+  // By then the handshake was over, and Node has closed the connection. What is typed as an Error is a mere code.
   if (authorizationError) return `the client's certificate was refused: ${String(authorizationError)}`
   return 'reason' in error ? String(error.reason) : error.message
 }

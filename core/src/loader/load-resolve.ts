@@ -1,10 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { isBuiltin } from 'node:module'
+import { findPackageJSON, isBuiltin } from 'node:module'
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 
 export const kernelName = '@gateway/core'
 /** The folder of the running kernel's package: what lies in it is never bundled, or there would be two kernels. */
-export const kernelRoot = resolve(import.meta.dirname, '../..')
+export const kernelRoot = dirname(findPackageJSON('..', import.meta.url) ?? import.meta.dirname)
 
 /** How an import is met: `local` goes into the bundle, `package` is left to Node, which loads it once per process. */
 export type ImportKind = 'local' | 'package'

@@ -56,4 +56,4 @@ await Promise.all(Array.from({ length: clients }, (_, number) => client(number))
 const report: ClientReport = { answered, connections: sockets.size, failures }
 process.send?.(report)
 agent.destroy()
-process.disconnect()
+process.disconnect?.()
