@@ -85,8 +85,8 @@ export interface Certificate {
 /** The certificate given here serves clients that ask for no name or an unknown one. */
 export interface ListenerTls extends Certificate {
   /**
-   * More of them, for the DNS names in their subjectAltName: an exact name goes before a wildcard, and an RSA and an ECDSA
-   * certificate for one name complete each other.
+   * More of them, for the DNS names in their subjectAltName: an exact name goes before a wildcard. One that shares a name
+   * with the certificate above, and is RSA where that is ECDSA or the reverse, is for clients that can use nothing else.
    */
   certificates?: readonly Certificate[]
   /** Default TLSv1.2. */
@@ -196,6 +196,11 @@ interface ServiceBase<P> {
   connector?: Choice<P, 'connector'>
   /** Send the client's Host on. Default: the target's. */
   preserveHost?: boolean
+  /**
+   * What the kernel speaks to the targets. `'http2'`: to https targets by ALPN, to others by prior knowledge; a target that
+   * does not speak it is not reached. Default 'http1'.
+   */
+  protocol?: 'http1' | 'http2'
   pool?: PoolLimits
   /** TLS to https targets. Certificates are always verified. */
   tls?: {

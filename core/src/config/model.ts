@@ -99,6 +99,7 @@ export interface ServiceModel {
   readonly balance: Choice
   readonly connector: Choice | undefined
   readonly preserveHost: boolean
+  readonly protocol: 'http1' | 'http2'
   /** Milliseconds; absent keys take the pool's defaults. */
   readonly pool: PoolModel
   readonly tls: TlsModel | undefined

@@ -30,6 +30,7 @@ export function readServices(value: unknown, plugins: PluginList, report: Report
         balance: choose('balancer', 'balance', read.balance) ?? { use: 'roundRobin', options: undefined },
         connector: choose('connector', 'connector', read.connector),
         preserveHost: read.preserveHost ?? false,
+        protocol: read.protocol ?? 'http1',
         pool: read.pool ?? {},
         tls: read.tls,
         options: readOptions(item, plugins, 'serviceOptions', path, report),

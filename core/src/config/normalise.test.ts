@@ -7,6 +7,7 @@ import { defineConfig, defineGateway } from './define-config.ts'
 import type { Model } from './model.ts'
 import { normalise } from './normalise.ts'
 import { formatPath } from './problem.ts'
+import { hookShape, routeShape, serviceShape, settingsShape } from './schema.ts'
 
 /** `CODE path: message [hint]` of each problem, warnings with a `~` before. */
 const problemsOf = (config: unknown) =>
@@ -197,7 +198,7 @@ describe('the model', () => {
       log: undefined,
     }
     expect(problemsOf(config)).toEqual([
-      'CONFIG_UNKNOWN_KEY services.a.health: unknown key "health" [known: targets, discover, balance, connector, preserveHost, pool, tls]',
+      `CONFIG_UNKNOWN_KEY services.a.health: unknown key "health" [known: ${Object.keys(serviceShape).join(', ')}]`,
     ])
     expect(problemsOf({ ...config, plugins: [health()] })).toEqual([])
   })
@@ -227,7 +228,7 @@ describe('every problem has a code, a place and a remedy', () => {
       'a strange key',
       { colours: {}, routes: {} },
       [
-        'CONFIG_UNKNOWN_KEY colours: unknown key "colours" [known: listen, timeouts, timeoutStatus, drainTimeout, log, plugins, services, routes]',
+        `CONFIG_UNKNOWN_KEY colours: unknown key "colours" [known: ${[...Object.keys(settingsShape), 'plugins', 'services', 'routes'].join(', ')}]`,
       ],
     ],
     ['listen: null', { listen: null, routes: {} }, ['CONFIG_INVALID_VALUE listen: must be an object, not null']],
@@ -508,7 +509,7 @@ describe('every problem has a code, a place and a remedy', () => {
       'a plugin that is not there',
       to({ auth: {} }),
       [
-        'CONFIG_UNKNOWN_KEY routes.r.auth: unknown key "auth" [known: match, host, headers, query, service, redirect, reply, rewrite, stripPrefix, timeout, requestHeaders, responseHeaders, onRequest, onRequestBody, onAttempt, onAttemptEnd, onResponse, onResponseBody, onTunnel, onError, onFinish]',
+        `CONFIG_UNKNOWN_KEY routes.r.auth: unknown key "auth" [known: ${Object.keys({ ...routeShape, ...hookShape }).join(', ')}]`,
       ],
     ],
     [

@@ -163,6 +163,7 @@ export const serviceShape = {
   balance: choice.optional(),
   connector: choice.optional(),
   preserveHost: z.boolean().optional(),
+  protocol: z.literal(['http1', 'http2']).optional(),
   pool: z
     .strictObject({
       connections: z.int().min(1).optional(),

@@ -4,10 +4,11 @@ import { ConfigProblems, type Problem } from '../config/problem.ts'
 import type { GatewayHooks } from '../contract/hooks.ts'
 import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
 import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
+import { Http2Pool } from '../http2/client.ts'
 import { compileRouter } from '../routing/router.ts'
 import { Pool } from '../upstream/pool.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
-import { Service, UpstreamTarget } from '../upstream/service.ts'
+import { type RequestPool, Service, UpstreamTarget } from '../upstream/service.ts'
 import { gatewayHookNames, hookFault } from './check-hooks.ts'
 import { compileRoute, type RoutePlugin } from './compile-route.ts'
 import { Generation } from './generation.ts'
@@ -131,19 +132,20 @@ async function provideConnector(generation: Generation, choice: Choice, service:
 }
 
 /** Connections to a target are kept for as long as some generation has a service with that target and those options. */
-function sharedPool(generation: Generation, origin: string, { pool, tls }: ServiceModel): Pool {
+function sharedPool(generation: Generation, origin: string, { protocol, pool, tls }: ServiceModel): RequestPool {
   // Alone, since what is shared outlives the generation and must not hold on to it.
   const { store } = generation
-  return generation.lease.share({
-    name: `gateway.pool ${origin} ${JSON.stringify(pool)}${tls === undefined ? '' : ` tls ${fingerprint(tls)}`}`,
-    create: () =>
-      new Pool(origin, {
-        ...(pool.connections === undefined ? {} : { maxConnections: pool.connections }),
-        ...(pool.queue === undefined ? {} : { maxQueued: pool.queue }),
-        ...(pool.idleTimeout === undefined ? {} : { idleTimeout: pool.idleTimeout }),
-        ...(pool.maxAge === undefined ? {} : { maxLifetime: pool.maxAge }),
-        tls,
-      }),
+  const options = {
+    ...(pool.connections === undefined ? {} : { maxConnections: pool.connections }),
+    ...(pool.queue === undefined ? {} : { maxQueued: pool.queue }),
+    ...(pool.idleTimeout === undefined ? {} : { idleTimeout: pool.idleTimeout }),
+    ...(pool.maxAge === undefined ? {} : { maxLifetime: pool.maxAge }),
+    tls,
+  }
+  const version = protocol === 'http2' ? ' http2' : ''
+  return generation.lease.share<RequestPool>({
+    name: `gateway.pool ${origin} ${JSON.stringify(pool)}${version}${tls === undefined ? '' : ` tls ${fingerprint(tls)}`}`,
+    create: () => (protocol === 'http2' ? new Http2Pool(origin, options) : new Pool(origin, options)),
     // Not waited for here: a long download may still hold one of its connections.
     close: shared => store.closesLater(shared.close()),
   })

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http2'
 import { Fields, fieldWidth } from '../http1/fields.ts'
-import { type FieldId, idOfName, known } from '../http1/known-fields.ts'
+import { idOfName, known } from '../http1/known-fields.ts'
 
 /**
  * Gathers the fields of a header section as HTTP/2 delivers them and makes one block of them, in the form the HTTP/1.1
@@ -28,7 +28,8 @@ export class FieldListBuilder {
     this.addKnown(idOfName(name), name, value)
   }
 
-  addKnown(id: FieldId | 0, name: string, value: string): void {
+  /** {@link add} where the number of the name is known, 0 for none. */
+  addKnown(id: number, name: string, value: string): void {
     if (id === known.cookie) {
       // Crumbs (RFC 9113 section 8.2.3): outside HTTP/2 they have to be one line again.
       this.#cookie = this.#cookie === undefined ? value : `${this.#cookie}; ${value}`
@@ -54,7 +55,7 @@ export class FieldListBuilder {
   }
 }
 
-/** Fields of a list as node:http2 delivers it, pseudo-header fields left out: of a response, or trailers. */
+/** Fields of a list as node:http2 delivers it, pseudo-header fields left out. */
 export function fieldsOf(list: readonly string[]): Fields {
   const builder = new FieldListBuilder()
   for (let i = 0; i < list.length; i += 2) {
@@ -62,19 +63,6 @@ export function fieldsOf(list: readonly string[]): Fields {
     if (name.charCodeAt(0) !== 58 /* : */) builder.add(name, list[i + 1] ?? '')
   }
   return builder.build()
-}
-
-/** RFC 9110 section 6.5.1: what frames, routes, authenticates or says how to read the content is no trailer. */
-const forbiddenTrailers =
-  'content-length host expect max-forwards authorization proxy-authenticate proxy-authorization cookie set-cookie ' +
-  'content-type content-encoding content-range www-authenticate cache-control'
-
-/** Trailers of a message; undefined when none is left that may be one. */
-export function trailersOf(list: readonly string[]): Fields | undefined {
-  const fields = fieldsOf(list)
-  fields.removeHopByHop()
-  for (const name of forbiddenTrailers.split(' ')) fields.delete(name)
-  return fields.size === 0 ? undefined : fields
 }
 
 /** Adds the fields to a list as node:http2 sends it; it writes the names in lower case. */

@@ -1,4 +1,4 @@
-import { type ServerOptions as NodeServerOptions } from 'node:http2'
+import type { ServerOptions as NodeServerOptions } from 'node:http2'
 import type { ServeOptions } from '../http1/server-connection.ts'
 import { defaultServerOptions, type ServerOptions } from '../http1/server-options.ts'
 

@@ -6,9 +6,10 @@ import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
 import type { ServerOptions } from '../http1/server-options.ts'
 import type { BodySink, Peer, ServerStream, ServerStreamHandler } from '../http1/wire.ts'
-import { fieldObject, pushFields, trailersOf } from './field-list.ts'
+import { fieldObject, pushFields } from './field-list.ts'
 import type { Http2RequestHead } from './request-head.ts'
 import { resetStream } from './reset.ts'
+import { trailersOf } from './trailers.ts'
 
 /** What a stream needs of its connection. */
 export interface StreamConnection {
@@ -217,6 +218,13 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
       this.#over = false
       this.#connection.refuse(this, failure)
     }
+  }
+
+  /** Answers in place of an exchange. */
+  answer(status: number, fields: Fields, body: Uint8Array): void {
+    this.sendHead(status, '', fields, body.length)
+    this.sendData(body)
+    this.sendEnd(undefined)
   }
 
   /** Something can still be sent. Once node:http2 has closed the stream its functions throw; 'close' is on its way. */

@@ -2,36 +2,43 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import type { CertificateModel } from '../config/model.ts'
 
 /**
- * Makes TLS contexts of certificates and finds the one for a server name (RFC 6066 section 3): exact names first, then
- * wildcards, which stand for one label (RFC 9525 section 6.3). Certificates of different key types for one name share a
- * context, and the client's algorithms decide; of two of one type the first counts.
+ * The certificates of the default context: the first, and for each other key type the first one that shares a name with
+ * it. The client's algorithms decide between them.
+ */
+export function defaultCertificates([first, ...others]: readonly [CertificateModel, ...CertificateModel[]]): CertificateModel[] {
+  const chosen = [first]
+  for (const other of others) {
+    const shares = other.names.some(name => first.names.includes(name))
+    if (shares && chosen.every(({ keyType }) => keyType !== other.keyType)) chosen.push(other)
+  }
+  return chosen
+}
+
+/**
+ * Finds the context for a server name (RFC 6066 section 3): exact names first, then wildcards, which stand for one label
+ * (RFC 9525 section 6.3); of two certificates for one name the first. Undefined stands for the default context, which is
+ * the only one that can hold certificates of several types: of any other Node takes one.
  *
  * Never throws, whatever the name: what a client says there must not end the process.
  */
 export function contextsByName(
   certificates: readonly CertificateModel[],
+  defaults: readonly CertificateModel[],
   options: SecureContextOptions,
 ): (serverName: string) => SecureContext | undefined {
-  const byName = new Map<string, CertificateModel[]>()
-  for (const certificate of certificates) {
-    for (const name of certificate.names) {
-      const sharing = byName.get(name) ?? []
-      if (sharing.some(({ keyType }) => keyType === certificate.keyType)) continue
-      byName.set(name, [...sharing, certificate])
-    }
-  }
-  const made = new Map<string, SecureContext>()
-  const contexts = new Map<string, SecureContext>()
-  for (const [name, sharing] of byName) {
-    const key = sharing.map(certificate => certificates.indexOf(certificate)).join()
-    const context =
-      made.get(key) ??
-      createSecureContext({ ...options, cert: sharing.map(({ cert }) => cert), key: sharing.map(({ key }) => key) })
-    made.set(key, context)
-    contexts.set(name, context)
+  const contexts = new Map<string, SecureContext | undefined>()
+  for (const { names, cert, key } of certificates) {
+    const free = names.filter(name => !contexts.has(name))
+    const ofDefault = free.filter(name => defaults.every(other => other.names.includes(name)))
+    for (const name of ofDefault) contexts.set(name, undefined)
+    if (ofDefault.length === free.length) continue
+    const context = createSecureContext({ ...options, cert, key })
+    for (const name of free) if (!contexts.has(name)) contexts.set(name, context)
   }
   return serverName => {
     const name = serverName.toLowerCase()
-    return contexts.get(name) ?? contexts.get(`*${name.slice(name.indexOf('.'))}`)
+    if (contexts.has(name)) return contexts.get(name)
+    const dot = name.indexOf('.')
+    return dot > 0 ? contexts.get(`*${name.slice(dot)}`) : undefined
   }
 }

@@ -2,7 +2,7 @@ import { constants, createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import type { ListenerTlsModel } from '../config/model.ts'
-import { contextsByName } from './server-names.ts'
+import { contextsByName, defaultCertificates } from './server-names.ts'
 
 /** A connection in its handshake. */
 export interface Handshake {
@@ -34,7 +34,7 @@ export function createTlsAcceptor(
   onFailure: (reason: string) => void,
 ): TlsAcceptor {
   const { certificates, minVersion, maxVersion, ciphers, clientCertificate } = model
-  const [first] = certificates
+  const defaults = defaultCertificates(certificates)
   const shared = {
     minVersion,
     ...(maxVersion === undefined ? {} : { maxVersion }),
@@ -45,12 +45,12 @@ export function createTlsAcceptor(
     // A resumed session is not verified anew: it must not outlive the authorities that its certificate was verified by.
     sessionIdContext: hash(JSON.stringify(clientCertificate ?? null)).slice(0, 32),
   }
-  const find = contextsByName(certificates, shared)
+  const find = contextsByName(certificates, defaults, shared)
   const underWay = new Map<string, Handshake>()
   const server = createServer({
     ...shared,
-    cert: first.cert,
-    key: first.key,
+    cert: defaults.map(({ cert }) => cert),
+    key: defaults.map(({ key }) => key),
     ticketKeys,
     ALPNProtocols: [...protocols],
     requestCert: clientCertificate !== undefined,
@@ -81,6 +81,8 @@ export function createTlsAcceptor(
       handshake.socket.once('close', () => {
         if (underWay.get(key) === handshake) underWay.delete(key)
       })
+      // A client that leaves within the handshake is gone: nobody would see its FIN and close.
+      handshake.socket.allowHalfOpen = false
       server.emit('connection', handshake.socket)
     },
   }

@@ -1,7 +1,16 @@
 import type { Context } from '../contract/context.ts'
 import type { Target } from '../contract/hooks.ts'
 import type { Balancer, Connector, TargetSpec } from '../contract/host.ts'
-import type { Pool } from './pool.ts'
+import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
+
+/** Connections to one origin, whichever version of HTTP they speak. */
+export interface RequestPool {
+  /** Requests not yet finished, those that wait included. */
+  readonly inFlight: number
+  request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream
+  /** Resolves once every request has ended and every connection is closed. */
+  close(): Promise<void>
+}
 
 /** A target with the connections to it. The pool outlives the generation; weight and place in a service do not. */
 export class UpstreamTarget implements Target {
@@ -9,9 +18,9 @@ export class UpstreamTarget implements Target {
   readonly weight: number
   /** Host and port for the Host field. */
   readonly authority: string
-  readonly pool: Pool
+  readonly pool: RequestPool
 
-  constructor(spec: TargetSpec, pool: Pool) {
+  constructor(spec: TargetSpec, pool: RequestPool) {
     this.url = spec.url
     this.weight = spec.weight ?? 1
     this.authority = spec.url.startsWith('unix:') ? 'localhost' : new URL(spec.url).host

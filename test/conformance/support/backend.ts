@@ -29,6 +29,8 @@ export class RecordingBackend {
   answer: ((request: ParsedRequest) => Answer | undefined) | undefined
   /** Answers whatever has come of a request as soon as its head is here. */
   early: ((head: string) => Answer | undefined) | undefined
+  /** Bytes, ever. */
+  received = 0
   /** Answers that are still being written. */
   #answering = 0
   /** Connections on which a part of a request stands. */
@@ -91,6 +93,7 @@ export class RecordingBackend {
       over()
     })
     socket.on('data', piece => {
+      this.received += piece.length
       keep(text + piece)
       const head = answered ? -1 : text.indexOf('\r\n\r\n')
       const early = head === -1 ? undefined : this.early?.(text.slice(0, head))

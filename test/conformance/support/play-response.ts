@@ -36,7 +36,7 @@ export async function playResponse(
   await client.send([ask])
   await client.until(() => client.ended || read(client.transcript, method, false).final !== undefined)
   // What the upstream sends beyond its response must have arrived before the next request could mistake it for its own.
-  await client.until(() => !rig.backend.busy || client.ended)
+  while (rig.backend.busy && !client.ended) await turn()
   for (let turns = 0; turns < 3; turns++) await turn()
   const answered = client.transcript.length
   const open = !client.ended

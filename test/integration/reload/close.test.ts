@@ -1,9 +1,10 @@
 import { definePlugin } from '@gateway/core'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Pool } from '../../../core/src/upstream/pool.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { rawUpstream, recordingBackend } from '../../support/upstream.ts'
 import { connect, exchange, requestText, responseText } from '../../support/wire.ts'
-import { ask, gate, hooked, startAnswering } from '../plugins/support.ts'
+import { ask, gate, hooked, startAnswering, turn } from '../plugins/support.ts'
 
 const proxying = (origin: string, more: object = {}) => ({
   services: { backend: { targets: [origin] } },
@@ -79,6 +80,28 @@ test('what outlasts the drain time is cut off, on sockets and in fetch, before a
   expect(log.access).toHaveLength(4)
   // Their end was waited for: nobody's drain time ran out.
   expect(log.all.filter(({ level }) => level === 'warn')).toEqual([])
+})
+
+test('connections to upstreams are waited for', async () => {
+  const backend = await recordingBackend()
+  const { gateway, port } = await startGateway(proxying(backend.origin))
+  await exchange(port, 'GET /')
+  const open = gate()
+  const { close } = Pool.prototype
+  vi.spyOn(Pool.prototype, 'close').mockImplementation(async function (this: Pool) {
+    await close.call(this)
+    await open.promise
+  })
+  onTestFinished(() => void vi.restoreAllMocks())
+  let over = false
+  const closing = gateway.close().then(() => {
+    over = true
+  })
+  await backend.wires[0]?.gone()
+  await turn()
+  expect(over).toBe(false)
+  open.resolve()
+  await closing
 })
 
 test('twice is once', async () => {

@@ -1,0 +1,45 @@
+import { GatewayError } from '../contract/errors.ts'
+import { isToken } from '../http1/grammar.ts'
+import { idOfName, known } from '../http1/known-fields.ts'
+import type { ClientRequest } from '../http1/wire.ts'
+
+// RFC 9110 section 8.6: a method whose content means something says so even when there is none.
+const methodsWithContent = new Set(['POST', 'PUT', 'PATCH'])
+
+// What RFC 3986 leaves of US-ASCII has neither space nor control characters.
+const notVisible = /[^\x21-\x7e]/
+
+/**
+ * The header section of a request as node:http2 sends it (RFC 9113 section 8.3.1): Host becomes `:authority`. `te:
+ * trailers` is always there, since trailers are passed on; gRPC servers ask for it.
+ *
+ * @throws TypeError when method or target are none; GatewayError GATEWAY_UPGRADE_NOT_SUPPORTED for an upgrade.
+ */
+export function requestList(request: ClientRequest, secure: boolean, authority: string): string[] {
+  const { method, target, fields, bodyLength } = request
+  if (!isToken(method)) throw new TypeError(`not a method: ${JSON.stringify(method)}`)
+  if (notVisible.test(target) || !(target.startsWith('/') || target === '*')) {
+    throw new TypeError(`not a request target: ${JSON.stringify(target)}`)
+  }
+  if (request.upgrade !== undefined || method === 'CONNECT') {
+    throw new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', 'no tunnels to HTTP/2 upstreams')
+  }
+  const list = [
+    ':method',
+    method,
+    ':scheme',
+    secure ? 'https' : 'http',
+    ':authority',
+    fields.getKnown(known.host) ?? authority,
+    ':path',
+    target,
+  ]
+  fields.forEach((name, value) => {
+    if (idOfName(name) !== known.host) list.push(name, value)
+  })
+  if (bodyLength > 0 || (bodyLength === 0 && methodsWithContent.has(method))) {
+    list.push('content-length', String(bodyLength))
+  }
+  list.push('te', 'trailers')
+  return list
+}
