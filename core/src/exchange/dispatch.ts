@@ -218,6 +218,7 @@ function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | 
   for (const step of exchange.compiled?.onAttemptEnd ?? []) {
     try {
       const verdict = step.run(exchange, run, outcome)
+      if (verdict === 'retry' && exchange.attempts >= mostAttempts) return 'fail'
       if (verdict === 'retry' || verdict === 'fail') return verdict
       if (isThenable(verdict)) disregard(exchange, 'onAttemptEnd', step.plugin, verdict)
     } catch (error) {
@@ -228,7 +229,10 @@ function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | 
 }
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+/** Attempts that the kernel makes by itself. */
 const maxAttempts = 3
+/** Attempts altogether: a plugin that asks for another every time must not go on for ever. */
+const mostAttempts = 16
 
 /**
  * The only retries that the kernel makes by itself (RFC 9110 section 9.2.2): of a request that never left, at a target

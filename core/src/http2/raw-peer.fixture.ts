@@ -73,7 +73,7 @@ export class RawPeer {
     this.socket = socket
     this.#rest = Buffer.alloc(0)
     this.#skip = prefaceBytes
-    socket.on('data', chunk => this.#read(chunk))
+    socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('error', () => {})
     socket.on('close', () => {
       this.closed = true

@@ -66,6 +66,9 @@ export async function serve(
       server.close()
       for (const client of clients) client.destroy()
       await end
+      // The server counts a socket out before the socket's own listeners hear of it.
+      for (let turn = 0; turn < 100 && closed < sockets.length; turn++)
+        await new Promise(resolve => setImmediate(resolve))
       if (closed !== sockets.length) throw new Error(`onClose was called ${closed} times for ${sockets.length} sockets`)
       if (deadlines.size > 0) throw new Error(`${deadlines.size} deadlines are left`)
     },
@@ -107,7 +110,7 @@ export async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
   stream.on('trailers', fields => {
     trailers = { ...fields }
   })
-  stream.on('data', piece => pieces.push(piece))
+  stream.on('data', (piece: Buffer) => pieces.push(piece))
   await new Promise<void>((resolve, reject) => {
     stream.on('error', reject)
     stream.on('close', () => {

@@ -337,7 +337,7 @@ describe('a client that leaves', () => {
     await eventually(() => expect(server.connections[0]?.idle).toBe(false))
     peer.send(frame(RST_STREAM, 0, 3, uint32(0)))
     await eventually(() => expect(server.connections[0]?.idle).toBe(true))
-    expect(heard).toEqual(['abort', 'error'])
+    expect(heard).toEqual(['abort', 'error', 'abort', 'error'])
   })
 })
 

@@ -49,6 +49,7 @@ export class Connection implements DeadlineOwner, Handshake {
   /** Read and not yet handed on. */
   #held: Buffer = nothing
   #http: HttpConnection | undefined
+  /** Of the handshake, to be told when the connection has closed. */
   #failure: string | undefined
 
   constructor(socket: Socket, settings: ConnectionSettings, owner: ConnectionOwner) {
@@ -188,7 +189,8 @@ export class Connection implements DeadlineOwner, Handshake {
   }
 
   #fail(reason: string): void {
-    this.#failure = reason
+    this.#failure = undefined
+    this.#owner.failed(reason, this.address)
     this.socket.destroy()
   }
 
@@ -196,7 +198,7 @@ export class Connection implements DeadlineOwner, Handshake {
 
   readonly #onClose = (): void => {
     deadlines.remove(this)
-    if (this.#http === undefined && this.#failure !== undefined) this.#owner.failed(this.#failure, this.address)
+    if (this.#failure !== undefined) this.#owner.failed(this.#failure, this.address)
     this.#owner.closed(this)
   }
 }

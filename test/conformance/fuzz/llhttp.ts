@@ -13,6 +13,8 @@ export interface Framed {
 }
 
 export interface Oracle {
+  /** Bytes that it skipped before the message of that number. */
+  skippedBefore(index: number): string
   /** Whole messages, in order. */
   readonly messages: readonly Framed[]
   /** llhttp's code for what it did not take; empty when it took everything. */
@@ -35,7 +37,7 @@ interface Binding {
   readonly methods: readonly string[]
 }
 
-type Event = 'kOnHeaders' | 'kOnHeadersComplete' | 'kOnBody' | 'kOnMessageComplete'
+type Event = 'kOnMessageBegin' | 'kOnHeaders' | 'kOnHeadersComplete' | 'kOnBody' | 'kOnMessageComplete'
 
 /**
  * The parser under node:http. Through the server above it one cannot tell what was framed and what was thrown away
@@ -44,17 +46,15 @@ type Event = 'kOnHeaders' | 'kOnHeadersComplete' | 'kOnBody' | 'kOnMessageComple
 const { HTTPParser, methods } = createRequire(import.meta.url)('_http_common') as Binding
 
 /** Requests in the bytes of one connection that ends after them. */
-export const framedRequests = (text: string): Oracle => run(HTTPParser.REQUEST, text, () => false)
+export const framedRequests = (text: string): Oracle => frame(HTTPParser.REQUEST, text, '')
 
 /** Responses to one request, the informational ones included, on a connection that ends after them. */
-export const framedResponses = (text: string, method: string): Oracle => {
-  return run(HTTPParser.RESPONSE, text, () => method === 'HEAD')
-}
+export const framedResponses = (text: string, method: string): Oracle => frame(HTTPParser.RESPONSE, text, method)
 
 /** Methods that llhttp knows; to others it knows no answer. */
 export const knownMethods: ReadonlySet<string> = new Set(methods)
 
-function run(type: number, text: string, skipsBody: () => boolean): Oracle {
+function frame(type: number, text: string, requestMethod: string): Oracle {
   const messages: Framed[] = []
   const start = { method: '', target: '', status: 0 }
   let head = start
@@ -62,8 +62,7 @@ function run(type: number, text: string, skipsBody: () => boolean): Oracle {
   let upgrade = false
   let body = ''
   let trailers: string[] = []
-  const parser = new HTTPParser()
-  parser.initialize(type, {}, 1 << 24, HTTPParser.kLenientNone)
+  const parser = newParser(type)
   parser[HTTPParser.kOnHeaders] = (fields: readonly string[], url: string) => {
     if (inBody) trailers.push(...lines(fields))
     else head = { ...head, target: url }
@@ -83,7 +82,7 @@ function run(type: number, text: string, skipsBody: () => boolean): Oracle {
     body = ''
     trailers = []
     upgrade ||= upgrading
-    return skipsBody() ? 1 : 0
+    return skipsBody(requestMethod)
   }
   parser[HTTPParser.kOnBody] = (chunk: Buffer) => {
     body += chunk.toString('latin1')
@@ -95,7 +94,33 @@ function run(type: number, text: string, skipsBody: () => boolean): Oracle {
   }
   const result = parser.execute(Buffer.from(text, 'latin1'))
   const error = result instanceof Error ? result : upgrade ? undefined : parser.finish()
-  return { messages, error: error?.code ?? '', upgrade }
+  const skippedBefore = (index: number) => skipped(type, text, requestMethod, index)
+  return { messages, error: error?.code ?? '', upgrade, skippedBefore }
+}
+
+function newParser(type: number): Parser {
+  const parser = new HTTPParser()
+  parser.initialize(type, {}, 1 << 24, HTTPParser.kLenientNone)
+  return parser
+}
+
+/** What llhttp takes for: the response has no body, whatever it says. */
+const skipsBody = (requestMethod: string) => (requestMethod === 'HEAD' ? 1 : 0)
+
+/** Fed byte by byte, the parser shows where each message begins and ends. */
+function skipped(type: number, text: string, requestMethod: string, index: number): string {
+  let at = 0
+  const begins: number[] = []
+  const ends: number[] = []
+  const parser = newParser(type)
+  parser[HTTPParser.kOnHeadersComplete] = () => skipsBody(requestMethod)
+  parser[HTTPParser.kOnMessageBegin] = () => void begins.push(at)
+  parser[HTTPParser.kOnMessageComplete] = () => void ends.push(at + 1)
+  const bytes = Buffer.from(text, 'latin1')
+  for (; at < bytes.length && begins.length <= index; at++) {
+    if (parser.execute(bytes.subarray(at, at + 1)) instanceof Error) break
+  }
+  return text.slice(ends[index - 1] ?? 0, begins[index] ?? 0)
 }
 
 function lines(fields: readonly string[]): string[] {

@@ -5,11 +5,11 @@ import { RawClient } from '../support/client.ts'
 import { cut, faultsIn } from '../support/play-request.ts'
 import type { Rig } from '../support/rig.ts'
 import { takeResponse, values } from '../support/strict.ts'
+import { isStricter } from './deliberate.ts'
 import { framedRequests, knownMethods, type Oracle } from './llhttp.ts'
 import { requestPlan, write } from './messages.ts'
 import { change, mutate } from './mutations.ts'
 import { within } from './round-trip.ts'
-import { isDeliberate } from './stricter.ts'
 
 const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })
 
@@ -85,7 +85,10 @@ function judge(rig: Rig, transcript: string, oracle: Oracle): void {
       )
     } else if (theirs !== undefined) {
       const reason = reasonOf(rig, values(fields, 'x-request-id')[0])
-      assert(isDeliberate('request', reason), `refused what llhttp takes, for a reason not listed: ${status} ${reason}`)
+      assert(
+        isStricter('request', reason, oracle.skippedBefore(index)),
+        `refused what llhttp takes, for a reason not listed: ${status} ${reason}`,
+      )
     }
     if (values(fields, 'connection').includes('close')) {
       assert.equal(rest, '', 'answered after Connection: close')

@@ -1,0 +1,67 @@
+/** One way in which the gateway and llhttp's strict mode differ on purpose. */
+interface Difference {
+  /** The reason that the gateway logs for its refusal. */
+  readonly reason: RegExp
+  readonly why: string
+  /** Holds only where llhttp skipped bytes before the message. */
+  readonly afterEmptyLines?: true
+}
+
+const both: readonly Difference[] = [
+  {
+    reason: /framing: transfer coding$/,
+    why: 'RFC 9112 6.1 allows other codings before chunked; nobody here decodes them',
+  },
+  { reason: /framing: Transfer-Encoding in HTTP\/1\.0$/, why: 'RFC 9112 6.1: such a message is faulty' },
+  { reason: /^body: invalid chunk size$/, why: 'leading zeros are taken up to 16 digits, sizes up to 2^53' },
+  { reason: /^body: invalid chunk extension: too long$/, why: 'RFC 9112 7.1.1: a limit is due' },
+  { reason: /: too many (?:bytes|fields)$/, why: 'limits are the server’s above llhttp' },
+]
+
+const stricter: Readonly<Record<'request' | 'response', readonly Difference[]>> = {
+  request: [
+    ...both,
+    {
+      reason: /^Host (?:is missing|stands more than once)$|^invalid Host$/,
+      why: 'RFC 9112 3.2; llhttp does not look at Host',
+    },
+    { reason: /^unknown expectation /, why: 'RFC 9110 10.1.1; llhttp does not look at Expect' },
+    {
+      reason: /^request head: invalid request-target$|^(?:the )?request-target /,
+      why: 'RFC 3986, where llhttp takes whatever is visible',
+    },
+    { reason: /^request-target$/, why: 'RFC 9112 3.2: which form goes with which method' },
+    { reason: /^the path of the request /, why: 'paths that two readers would take for two' },
+    { reason: /^request head: HTTP version is neither 1\.0 nor 1\.1$/, why: 'llhttp takes 0.9 and 2.0' },
+    { reason: /^body: invalid trailers: framing$/, why: 'RFC 9110 6.5.1' },
+    { reason: /^(?:CONNECT|TRACE) is not proxied$/, why: 'RFC 9110 9.3.6, 9.3.8' },
+    {
+      reason: /^request head: (?:invalid method|invalid CR without LF|invalid empty lines before the request line)$/,
+      why: 'RFC 9112 2.2: an empty line is a CRLF; llhttp skips any number of CR and LF',
+      afterEmptyLines: true,
+    },
+  ],
+  response: [
+    ...both,
+    {
+      reason: /^response head: invalid HTTP version$/,
+      why: 'RFC 9112 2.2 tolerates empty lines before requests only',
+      afterEmptyLines: true,
+    },
+  ],
+}
+
+/** Whether a refusal for that reason, of what llhttp takes after skipping those bytes, is on the list. */
+export function isStricter(side: 'request' | 'response', reason: string, skipped: string): boolean {
+  return stricter[side].some(row => row.reason.test(reason) && (row.afterEmptyLines !== true || skipped !== ''))
+}
+
+/**
+ * Whether llhttp has no say about these responses, since the gateway reads informational ones as RFC 9112 has them and
+ * llhttp does not: they have no body, whatever they say (section 6.3), and `Connection: close` in one ends the connection
+ * after the final response, not before it (section 9.6).
+ */
+export function isBeyondOracle(text: string): boolean {
+  const [, heads = ''] = /^((?:[\r\n]*HTTP\/1\.[01] 1\d\d(?:(?!\r\n\r\n).)*\r\n\r\n)+)/s.exec(text) ?? []
+  return /^(?:content-length|transfer-encoding|connection:.*close)/im.test(heads)
+}
