@@ -172,11 +172,11 @@ const plants: Plant[] = [
   {
     check: 'size',
     files: {
-      'plugins/planted/src/index.ts': exportLines(441),
+      'plugins/planted/src/index.ts': exportLines(451),
       ...Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`core/src/planted-${n}.ts`, exportLines(300)])),
-      'core/src/http1/planted.ts': exportLines(440),
+      'core/src/http1/planted.ts': exportLines(450),
     },
-    says: [/plugins\/planted\/src\/index\.ts has 441 lines/, /the kernel has \d+ lines of code, the limit is 4600/],
+    says: [/plugins\/planted\/src\/index\.ts has 451 lines/, /the kernel has \d+ lines of code, the limit is 5000/],
   },
 ]
 
@@ -201,7 +201,7 @@ describe('each check finds what is planted for it', () => {
   })
 
   test('all failures are shown, and the others still pass', () => {
-    const files = { 'core/src/planted.ts': `export const n: string = 1\n${exportLines(440)}` }
+    const files = { 'core/src/planted.ts': `export const n: string = 1\n${exportLines(450)}` }
     const { status, output } = withPlanted(files, () => check('types', 'size', 'licences'))
     expect(status).toBe(1)
     expect(output).toMatch(/^FAIL types /m)

@@ -5,8 +5,8 @@ import { globSync, readFileSync } from 'node:fs'
  * Lines of code, comments left out, of what hosts plugins and carries requests: `core/src` without the data path's own
  * crafts (wire, router, pools), without the command line and its loader, and without tests.
  */
-const kernelLimit = 4_600
-const fileLimit = 440
+const kernelLimit = 5_000
+const fileLimit = 450
 
 const lines = (file: string) => readFileSync(file, 'utf8').split('\n').length - 1
 const codeLines = (file: string) => readFileSync(file, 'utf8').match(/^\s*(?!\/[/*]|\*)\S.*$/gm)?.length ?? 0

@@ -80,11 +80,9 @@ describe('what is wrong is said at its place, with the name of the file', () => 
     expect(read({ cert: missing, key: a.keyFile }).files).toEqual([missing, a.keyFile])
   })
 
-  test('a folder, and a FIFO, which would never be read to its end', () => {
+  test('a folder, and a device, which would never be read to its end', () => {
     expect(problemOf({ cert: folder, key: a.key })?.message).toBe(`cannot read ${folder}: it is not a file`)
-    const fifo = join(folder, 'fifo')
-    execFileSync('mkfifo', [fifo])
-    expect(problemOf({ cert: fifo, key: a.key })?.message).toBe(`cannot read ${fifo}: it is not a file`)
+    expect(problemOf({ cert: '/dev/zero', key: a.key })?.message).toBe('cannot read /dev/zero: it is not a file')
   })
 
   test('a file without a certificate, or with half of one', () => {
@@ -93,7 +91,9 @@ describe('what is wrong is said at its place, with the name of the file', () => 
     const half = write('half.pem', a.cert.slice(0, 200))
     expect(problemOf({ cert: half, key: a.key })?.message).toBe(`${half} holds no certificate that can be read (PEM)`)
     const broken = a.cert.replace(/\n.{20}/, '\n')
-    expect(problemOf({ cert: broken, key: a.key })?.message).toBe('the text holds no certificate that can be read (PEM)')
+    expect(problemOf({ cert: broken, key: a.key })?.message).toBe(
+      'the text holds no certificate that can be read (PEM)',
+    )
   })
 
   test('a file without a key, or with an encrypted one', () => {
@@ -114,10 +114,12 @@ describe('what is wrong is said at its place, with the name of the file', () => 
   })
 
   test('the key of another certificate', () => {
-    expect(problemOf({ cert: a.cert, key: a.key, certificates: [{ cert: a.certFile, key: b.keyFile }] })).toMatchObject({
-      message: `${b.keyFile} is not the key of the certificate in ${a.certFile}`,
-      path: ['listen', 'tls', 'certificates', 0, 'key'],
-    })
+    expect(problemOf({ cert: a.cert, key: a.key, certificates: [{ cert: a.certFile, key: b.keyFile }] })).toMatchObject(
+      {
+        message: `${b.keyFile} is not the key of the certificate in ${a.certFile}`,
+        path: ['listen', 'tls', 'certificates', 0, 'key'],
+      },
+    )
   })
 
   test('an expired certificate', async () => {
@@ -133,7 +135,10 @@ describe('what is wrong is said at its place, with the name of the file', () => 
   test('authorities that are none, also among others', () => {
     const problem = (ca: string) => problemOf({ cert: a.cert, key: a.key, clientCertificate: { ca, mode: 'optional' } })
     const path = ['listen', 'tls', 'clientCertificate', 'ca']
-    expect(problem(a.keyFile)).toMatchObject({ message: `${a.keyFile} holds no certificates that can be read (PEM)`, path })
+    expect(problem(a.keyFile)).toMatchObject({
+      message: `${a.keyFile} holds no certificates that can be read (PEM)`,
+      path,
+    })
     const broken = `${authority.cert}\n${a.cert.replace(/\n.{20}/, '\n')}`
     expect(problem(broken)?.message).toBe('the text holds no certificates that can be read (PEM)')
     expect(problem('nowhere.pem')?.message).toBe('cannot read nowhere.pem: there is no such file')
@@ -149,7 +154,11 @@ describe('what is wrong is said at its place, with the name of the file', () => 
       code: 'CONFIG_TLS_VERSION',
       path: ['listen', 'tls', 'maxVersion'],
     })
-    expect(problemOf({ cert: a.cert, key: a.key, minVersion: 'TLSv1.1' })?.path).toEqual(['listen', 'tls', 'minVersion'])
+    expect(problemOf({ cert: a.cert, key: a.key, minVersion: 'TLSv1.1' })?.path).toEqual([
+      'listen',
+      'tls',
+      'minVersion',
+    ])
   })
 
   test('a key that is too weak for TLS', () => {
@@ -178,7 +187,9 @@ describe('key material is never shown', () => {
     ['with a NUL', '/etc/key\0'],
   ])('%s', (_, key) => {
     const problem = problemOf({ cert: a.cert, key })
-    expect(problem?.message).toBe(`is neither PEM text nor the path of a PEM file: a string of ${key.length} characters`)
+    expect(problem?.message).toBe(
+      `is neither PEM text nor the path of a PEM file: a string of ${key.length} characters`,
+    )
   })
 })
 

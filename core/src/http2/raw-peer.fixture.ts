@@ -115,10 +115,9 @@ export class RawPeer {
     return (await this.until(RST_STREAM, id)).payload.readUInt32BE(0)
   }
 
-  /** Code of the first GOAWAY that is more than a notice. */
+  /** Code of the first GOAWAY. */
   async goaway(): Promise<number> {
-    const found = await this.until(GOAWAY, 0, f => f.payload.readUInt32BE(0) !== 2 ** 31 - 1)
-    return found.payload.readUInt32BE(4)
+    return (await this.until(GOAWAY)).payload.readUInt32BE(4)
   }
 
   async gone(): Promise<void> {
@@ -133,6 +132,8 @@ export class RawPeer {
       const length = rest.readUIntBE(0, 3)
       if (rest.length < 9 + length) break
       const payload = rest.subarray(9, 9 + length)
+      // Settings hold once they are acknowledged.
+      if (rest[3] === SETTINGS && rest[4] !== ACK && !this.socket.destroyed) this.send(frame(SETTINGS, ACK, 0))
       this.frames.push({ type: rest[3] ?? 0, flags: rest[4] ?? 0, id: rest.readUInt32BE(5), payload })
       rest = rest.subarray(9 + length)
     }

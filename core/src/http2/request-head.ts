@@ -77,7 +77,7 @@ export function requestHead(list: readonly string[], endStream: boolean, limits:
     target: connects ? host : targetOf(method, path, scheme),
     fields: builder.build(),
     bodyLength,
-    expectsContinue: bodyLength !== 0 && expectsContinue(expect),
+    expectsContinue: expectsContinue(expect) && bodyLength !== 0,
   }
 }
 

@@ -196,10 +196,10 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   onDeadline(): void {
     if (!this.#headSent) {
       this.#failBody(new GatewayError('GATEWAY_REQUEST_TIMEOUT', 'the request body did not arrive in time'))
-    } else if (this.#h2.bufferSize < this.#backlog) {
-      this.#watch()
     } else if (this.#over && !this.#received && this.#h2.bufferSize === 0) {
       resetStream(this.#h2, constants.NGHTTP2_NO_ERROR)
+    } else if (this.#h2.bufferSize < this.#backlog) {
+      this.#watch()
     } else {
       if (!this.#over) this.#fail(new GatewayError('GATEWAY_CLIENT_CLOSED', 'the client takes no more of the response'))
       resetStream(this.#h2, constants.NGHTTP2_CANCEL)
@@ -290,6 +290,8 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   #lost(): void {
     if (this.#over || this.#handedOver) return
     this.#torn = true
+    // Closed with NO_ERROR it waits for somebody to read what is left.
+    this.#h2.resume()
     this.#fail(new GatewayError('GATEWAY_CLIENT_CLOSED', `the client closed the stream (code ${this.#h2.rstCode})`))
   }
 
@@ -348,8 +350,9 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     this.#discarded += bytes
     if (this.#discarded <= this.#connection.options.maxDiscardedBytes) return
     // Closed before its trailers it would get neither them nor an end. Flow control stops the client meanwhile.
-    if (this.#handedOver) this.#h2.close(constants.NGHTTP2_NO_ERROR)
-    else this.#h2.pause()
+    if (!this.#handedOver) return void this.#h2.pause()
+    this.#h2.close(constants.NGHTTP2_NO_ERROR)
+    this.#h2.resume()
   }
 
   #sendTrailers(trailers: Fields | undefined): void {

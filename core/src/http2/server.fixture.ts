@@ -30,6 +30,7 @@ export async function serve(
   const clients: { destroy(): void }[] = []
   const faults: unknown[] = []
   let closed = 0
+  const before = deadlines.size
   const server = createServer({ allowHalfOpen: true }, socket => {
     sockets.push(socket)
     const own: ServeHttp2Options = {
@@ -70,7 +71,7 @@ export async function serve(
       for (let turn = 0; turn < 100 && closed < sockets.length; turn++)
         await new Promise(resolve => setImmediate(resolve))
       if (closed !== sockets.length) throw new Error(`onClose was called ${closed} times for ${sockets.length} sockets`)
-      if (deadlines.size > 0) throw new Error(`${deadlines.size} deadlines are left`)
+      if (deadlines.size > before) throw new Error(`${deadlines.size - before} deadlines are left`)
     },
   }
 }

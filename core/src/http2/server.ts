@@ -33,16 +33,12 @@ export function serveHttp2(
   return new Http2ServerConnection(socket, completeOptions(options), onRequest)
 }
 
-/** How long a client may take to tell that it has read our GOAWAY, before streams it has begun meanwhile are refused. */
-const goawayNoticeMs = 1_000
-
 /**
  * - open: requests come
- * - leaving: told that the connection closes (GOAWAY), and still answering what the client began before it knew
- * - closing: no stream is accepted any more; ends with the last one
- * - closed: the session is over; the client has a while to take what was sent
+ * - closing: told that it closes (GOAWAY), it answers the streams it has and accepts none
+ * - closed: the session is over; the client has a while to take what was sent, and to close
  */
-type Phase = 'open' | 'leaving' | 'closing' | 'closed'
+type Phase = 'open' | 'closing' | 'closed'
 
 class Http2ServerConnection implements HttpConnection, StreamConnection, DeadlineOwner {
   /** For the next request while no stream is open, for the client's part in closing. */
@@ -80,7 +76,7 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
     session.on('stream', (h2, _headers, _flags, list) => this.#onStream(h2, list))
     // 'close' of the socket follows, and says all that matters.
     session.on('error', ignore)
-    session.on('goaway', () => this.#closeSession())
+    session.on('goaway', () => this.drain())
     session.on('ping', () => this.#pings.take() || this.#calm())
     session.on('remoteSettings', () => this.#settings.take() || this.#calm())
     deadlines.add(this)
@@ -92,14 +88,15 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
   }
 
   /**
-   * Tells the client with a first GOAWAY that it should go, which refuses nothing, and closes to new streams when it has
-   * answered the PING behind it (RFC 9113 section 6.8): no request that was on its way is lost.
+   * GOAWAY names the last stream that will be answered: those a client has begun beyond it are safe to send elsewhere (RFC
+   * 9113 section 6.8). A notice that refuses nothing can not go before: nghttp2 would ignore what comes after it.
    */
   drain(): void {
-    if (this.#phase !== 'open' || this.#session.destroyed) return
-    this.#toPhase('leaving', goawayNoticeMs)
-    this.#session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
-    this.#session.ping(() => this.#closeSession())
+    if (this.#phase !== 'open') return
+    // Node ends the session with its last stream, and then its side of the connection.
+    if (this.#streams > 0) this.#toPhase('closing', 0)
+    else this.#toPhase('closed', this.options.lingerTimeout)
+    this.#session.close()
   }
 
   destroy(): void {
@@ -109,7 +106,7 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
 
   onDeadline(): void {
     if (this.#phase === 'closed') this.#socket.destroy()
-    else this.#closeSession()
+    else this.drain()
   }
 
   // What a stream asks of its connection.
@@ -138,7 +135,9 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
     if (h2.closed || h2.destroyed) return this.#countReset()
     this.#streams++
     this.#requests++
-    if (this.#phase === 'open') this.deadline = 0
+    // It may have been on its way from Node when the connection began to close.
+    if (this.#phase === 'closed' && !this.#session.destroyed) this.#phase = 'closing'
+    if (this.#phase !== 'closed') this.deadline = 0
     let head: Http2RequestHead
     try {
       head = requestHead(list, h2.endAfterHeaders, this.options)
@@ -165,14 +164,6 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
   #calm(): void {
     this.#session.destroy(new Error('the client resets or pings too much'), constants.NGHTTP2_ENHANCE_YOUR_CALM)
     this.#toPhase('closed', this.options.lingerTimeout)
-  }
-
-  /** Node ends the session with its last stream, and then its side of the connection. */
-  #closeSession(): void {
-    if (this.#phase === 'closing' || this.#phase === 'closed') return
-    if (this.#streams > 0) this.#toPhase('closing', 0)
-    else this.#toPhase('closed', this.options.lingerTimeout)
-    this.#session.close()
   }
 
   #toPhase(phase: Phase, milliseconds: number): void {

@@ -153,7 +153,8 @@ export class Connection implements DeadlineOwner, Handshake {
     deadlines.remove(this)
     this.#pushBack()
     this.#serve(this.socket, protocol)
-    this.socket.resume()
+    // HTTP/2 reads the socket's buffer by itself, and would miss what flows.
+    if (protocol === 'http/1.1') this.socket.resume()
   }
 
   /** Leaves the socket as if nothing had been read. */
@@ -167,9 +168,8 @@ export class Connection implements DeadlineOwner, Handshake {
   }
 
   #serve(socket: Socket, protocol: Protocol): void {
-    const serve = servers[protocol] ?? serveConnection
     const options = { ...this.#settings.options, peer: peerOf(socket, this.#source) }
-    this.#http = serve(socket, options, this.#owner.request)
+    this.#http = servers[protocol](socket, options, this.#owner.request)
   }
 
   /** Whoever speaks HTTP in clear text to a TLS port is told so. */

@@ -88,6 +88,18 @@ test('a connection that is not wanted is dropped without a word', async () => {
   expect(listener.connections).toBe(0)
 })
 
+test('a client of a dual-stack listener is known by the address that it has', async () => {
+  const asked: string[] = []
+  const listener = listenerOf({ port: 0 }, { connection: address => asked.push(address) > 0 })
+  const { port } = await listener.listen()
+  for (const host of ['127.0.0.1', '::1']) {
+    const client = await connect({ port, host })
+    client.send(requestText('GET /'))
+    await client.response()
+  }
+  expect(asked).toEqual(['127.0.0.1', '::1'])
+})
+
 test('new settings hold for the next request, also on a connection that stands', async () => {
   const entries: Entry[] = []
   const listener = listenerOf(

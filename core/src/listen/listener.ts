@@ -13,7 +13,7 @@ import { defaultServerOptions, type ServerOptions } from '../http1/server-option
 import type { ServerStream } from '../http1/wire.ts'
 import { ClientCounts } from './client-counts.ts'
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts'
-import { offered, servers } from './protocol.ts'
+import { offered } from './protocol.ts'
 import { createTlsAcceptor } from './tls.ts'
 import { compileTrust } from './trust.ts'
 
@@ -153,12 +153,11 @@ export class Listener implements ConnectionOwner {
   readonly request = (stream: ServerStream): void => this.#events.request(this.#settings.entry, stream)
 
   #settingsOf(model: ListenerModel, before: Settings | undefined): Settings {
-    const { proxyProtocol } = model
-    const http2 = model.http2 && servers.h2 !== undefined
+    const { proxyProtocol, http2 } = model
     // Contexts are dear to make, and most reloads leave the certificates alone.
     const same = isDeepStrictEqual([model.tls, http2], [before?.model.tls, before?.connection.http2])
-    const onFailure = (reason: string) => this.failed(reason, undefined)
-    const create = (tls: ListenerTlsModel) => createTlsAcceptor(tls, offered(http2), this.#ticketKeys, onFailure)
+    const onRefusal = (reason: string) => this.failed(reason, undefined)
+    const create = (tls: ListenerTlsModel) => createTlsAcceptor(tls, offered(http2), this.#ticketKeys, onRefusal)
     const tls = same ? before?.connection.tls : model.tls && create(model.tls)
     const entry = { paths: model.paths, bodySize: model.limits.bodySize, trusts: compileTrust(model.trust) }
     return { model, entry, connection: { options: this.#optionsOf(model), proxyProtocol, tls, http2 } }

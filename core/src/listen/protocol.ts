@@ -2,13 +2,14 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type HttpConnection, type ServeOptions, serveConnection } from '../http1/server-connection.ts'
 import type { ServerStream } from '../http1/wire.ts'
+import { serveHttp2 } from '../http2/server.ts'
 
 export type Protocol = 'http/1.1' | 'h2'
 
 type Serve = (socket: Socket, options: ServeOptions, onRequest: (stream: ServerStream) => void) => HttpConnection
 
 /** Who speaks what. */
-export const servers: Readonly<Partial<Record<Protocol, Serve>>> = { 'http/1.1': serveConnection }
+export const servers: Readonly<Record<Protocol, Serve>> = { 'http/1.1': serveConnection, h2: serveHttp2 }
 
 /** What is offered by ALPN (RFC 7301), the best first. Clients of HTTP/1.0 name it, and are served by HTTP/1.1. */
 export function offered(http2: boolean): readonly string[] {

@@ -13,7 +13,23 @@ interface Version2 {
 }
 
 const ipv4 = [192, 0, 2, 7, 198, 51, 100, 1, 0xdb, 0xfc, 0x01, 0xbb]
-const ipv6 = [0x20, 0x01, 0x0d, 0xb8, ...Array(11).fill(0), 7, 0x20, 0x01, 0x0d, 0xb8, ...Array(12).fill(0), 0xdb, 0xfc, 1, 0xbb]
+const ipv6 = [
+  0x20,
+  0x01,
+  0x0d,
+  0xb8,
+  ...Array(11).fill(0),
+  7,
+  0x20,
+  0x01,
+  0x0d,
+  0xb8,
+  ...Array(12).fill(0),
+  0xdb,
+  0xfc,
+  1,
+  0xbb,
+]
 const mapped = [...Array(10).fill(0), 255, 255, 192, 0, 2, 7, ...Array(16).fill(0), 0xdb, 0xfc, 1, 0xbb]
 
 function version2({ command = 0x21, family = 0x11, addresses = ipv4, values = [], length }: Version2 = {}): Buffer {
@@ -109,7 +125,10 @@ function readByByte(bytes: Buffer): ReturnType<typeof readProxyHeader> {
 describe.each(good)('version %s', (_, bytes, source) => {
   test('is read, and what follows is not', () => {
     expect(readProxyHeader(bytes)).toEqual({ length: bytes.length, source })
-    expect(readProxyHeader(Buffer.concat([bytes, text('GET / HTTP/1.1\r\n')]))).toEqual({ length: bytes.length, source })
+    expect(readProxyHeader(Buffer.concat([bytes, text('GET / HTTP/1.1\r\n')]))).toEqual({
+      length: bytes.length,
+      source,
+    })
   })
 
   test('needs every byte', () => {

@@ -5,7 +5,10 @@ import type { CertificateModel } from '../config/model.ts'
  * The certificates of the default context: the first, and for each other key type the first one that shares a name with
  * it. The client's algorithms decide between them.
  */
-export function defaultCertificates([first, ...others]: readonly [CertificateModel, ...CertificateModel[]]): CertificateModel[] {
+export function defaultCertificates([first, ...others]: readonly [
+  CertificateModel,
+  ...CertificateModel[],
+]): CertificateModel[] {
   const chosen = [first]
   for (const other of others) {
     const shares = other.names.some(name => first.names.includes(name))

@@ -24,14 +24,14 @@ export interface TlsAcceptor {
  * replaces it at a reload takes those that come later. Neither addContext, which only ever grows, nor setSecureContext,
  * which could not change what is asked of clients.
  *
- * `ticketKeys`: 48 bytes; sessions of one acceptor are resumed by the next that has the same. `onFailure` hears of failures
- * that come when it can no longer be told whose they are.
+ * `ticketKeys`: 48 bytes; sessions of one acceptor are resumed by the next that has the same. `onRefusal` hears why a
+ * client's certificate was refused: by then it can no longer be told which connection it was.
  */
 export function createTlsAcceptor(
   model: ListenerTlsModel,
   protocols: readonly string[],
   ticketKeys: Buffer,
-  onFailure: (reason: string) => void,
+  onRefusal: (reason: string) => void,
 ): TlsAcceptor {
   const { certificates, minVersion, maxVersion, ciphers, clientCertificate } = model
   const defaults = defaultCertificates(certificates)
@@ -68,10 +68,10 @@ export function createTlsAcceptor(
     else handshake.secured(socket)
   })
   server.on('tlsClientError', (error, socket) => {
-    const reason = reasonOf(error, socket)
-    const handshake = underWay.get(addressesOf(socket))
-    if (handshake === undefined) onFailure(reason)
-    else handshake.failed(reason)
+    const { authorizationError } = socket
+    // After the handshake, when Node has closed the connection and it has no addresses any more.
+    if (authorizationError) onRefusal(`the client's certificate was refused: ${String(authorizationError)}`)
+    else underWay.get(addressesOf(socket))?.failed('reason' in error ? String(error.reason) : error.message)
     socket.destroy()
   })
   return {
@@ -91,12 +91,6 @@ export function createTlsAcceptor(
 /** A TLS socket does not tell which socket it was made of, but both tell between which addresses it runs. */
 function addressesOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
   return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`
-}
-
-function reasonOf(error: Error, { authorizationError }: TLSSocket): string {
-  // By then the handshake was over, and Node has closed the connection. What is typed as an Error is a mere code.
-  if (authorizationError) return `the client's certificate was refused: ${String(authorizationError)}`
-  return 'reason' in error ? String(error.reason) : error.message
 }
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex')

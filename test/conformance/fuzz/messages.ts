@@ -26,6 +26,9 @@ export interface ResponsePlan extends Plan {
   readonly informational: readonly Plan[]
 }
 
+/** From 0 to 1, without 1. Not fc.double, most of whose numbers are close to 0. */
+export const fraction: fc.Arbitrary<number> = fc.nat(9_999).map(number => number / 10_000)
+
 const token = fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,12}$/)
 // A value may hold obs-text and tabs, but neither begins nor ends with white space.
 const value = fc.stringMatching(/^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]{0,30}[!-~\x80-\xff])?)?$/)

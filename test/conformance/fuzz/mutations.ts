@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { fraction } from './messages.ts'
 
 /** A change to a text; places are fractions of its length, so that they fit whatever it is. */
 type Change =
@@ -6,7 +7,6 @@ type Change =
   | { readonly kind: 'line'; readonly at: number; readonly put: readonly string[]; readonly keep: boolean }
   | { readonly kind: 'ending'; readonly at: number; readonly ending: string }
 
-const at = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })
 const bit = fc.constantFrom(
   '',
   '\r',
@@ -90,11 +90,11 @@ const line = fc.constantFrom(
 
 /** One change of bytes, or of a whole line: put in, doubled, dropped, or ended in another way. */
 export const change: fc.Arbitrary<Change> = fc.oneof(
-  fc.record({ kind: fc.constant('splice'), at, drop: fc.integer({ min: 0, max: 3 }), put: bit }),
-  fc.record({ kind: fc.constant('line'), at, put: fc.array(line, { maxLength: 2 }), keep: fc.boolean() }),
+  fc.record({ kind: fc.constant('splice'), at: fraction, drop: fc.integer({ min: 0, max: 3 }), put: bit }),
+  fc.record({ kind: fc.constant('line'), at: fraction, put: fc.array(line, { maxLength: 2 }), keep: fc.boolean() }),
   fc.record({
     kind: fc.constant('ending'),
-    at,
+    at: fraction,
     ending: fc.constantFrom('\n', '\r', '\r\r\n', '\n\r', '', ' \r\n', '\r\n '),
   }),
 )

@@ -5,13 +5,11 @@ import { RawClient } from '../support/client.ts'
 import { cut, faultsIn } from '../support/play-request.ts'
 import type { Rig } from '../support/rig.ts'
 import { takeResponse, values } from '../support/strict.ts'
-import { isStricter } from './deliberate.ts'
+import { isStricter, isWider, trailersAgree } from './deliberate.ts'
 import { framedRequests, knownMethods, type Oracle } from './llhttp.ts'
-import { requestPlan, write } from './messages.ts'
+import { fraction, requestPlan, write } from './messages.ts'
 import { change, mutate } from './mutations.ts'
 import { within } from './round-trip.ts'
-
-const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })
 
 const script = fc.record({
   plans: fc.array(
@@ -19,7 +17,7 @@ const script = fc.record({
     { minLength: 1, maxLength: 3 },
   ),
   changes: fc.array(change, { minLength: 1, maxLength: 3 }),
-  places: fc.array(place, { maxLength: 3 }),
+  places: fc.array(fraction, { maxLength: 3 }),
 })
 
 const last = 'GET /sentinel HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
@@ -46,7 +44,7 @@ export async function compareRequests(rig: Rig, text: string, places: readonly n
   await rig.quiet()
   const { violations } = rig.backend
   assert.deepEqual({ violations, faults: faultsIn(rig.log) }, { violations: [], faults: [] })
-  judge(rig, transcript, framedRequests(text))
+  judge(rig, transcript, text, framedRequests(text))
 }
 
 /** Resolves once nothing moves any more: the client has its answers, or the gateway waits for more. */
@@ -61,7 +59,7 @@ async function stalled(rig: Rig, client: RawClient): Promise<void> {
   }
 }
 
-function judge(rig: Rig, transcript: string, oracle: Oracle): void {
+function judge(rig: Rig, transcript: string, text: string, oracle: Oracle): void {
   const requests = rig.backend.requests.map(({ request }) => request)
   let rest = transcript
   let forwarded = 0
@@ -77,16 +75,18 @@ function judge(rig: Rig, transcript: string, oracle: Oracle): void {
       const [method = ''] = ours.line.split(' ')
       // RFC 9110 section 9.1: any token is a method; llhttp knows a list.
       if (!knownMethods.has(method)) return
+      if (theirs === undefined && isWider('request', oracle.error, text)) return
       assert(theirs !== undefined, `forwarded what llhttp does not take (${oracle.error}): ${ours.line}`)
       const { target, body, trailers } = theirs
       assert.deepEqual(
-        { method, target: ours.line.split(' ')[1], body: ours.body, trailers: ours.trailers.map(spaced) },
-        { method: theirs.method, target: canonical(target), body, trailers: trailers.filter(passes).map(spaced) },
+        { method, target: ours.line.split(' ')[1], body: ours.body },
+        { method: theirs.method, target: canonical(target), body },
       )
+      assert(trailersAgree(ours.trailers, trailers), `trailers ${ours.trailers}, and not ${trailers}`)
     } else if (theirs !== undefined) {
       const reason = reasonOf(rig, values(fields, 'x-request-id')[0])
       assert(
-        isStricter('request', reason, oracle.skippedBefore(index)),
+        isStricter('request', reason, text, oracle.skippedBefore(index)),
         `refused what llhttp takes, for a reason not listed: ${status} ${reason}`,
       )
     }
@@ -116,6 +116,3 @@ function canonical(target: string): string {
     .replace(/\/{2,}/g, '/')
   return query.join('?') === '' ? merged : `${merged}?${query.join('?')}`
 }
-
-const passes = (line: string) => line.startsWith('X-')
-const spaced = (line: string) => line.replace(/^([^:]*):[ \t]*(.*?)[ \t]*$/s, '$1: $2')

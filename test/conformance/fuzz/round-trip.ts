@@ -4,10 +4,9 @@ import { RawClient } from '../support/client.ts'
 import { cut, faultsIn } from '../support/play-request.ts'
 import type { Rig } from '../support/rig.ts'
 import { takeResponse } from '../support/strict.ts'
-import { bodyOf, type RequestPlan, type ResponsePlan, requestPlan, responsePlan, write } from './messages.ts'
+import { bodyOf, fraction, type RequestPlan, type ResponsePlan, requestPlan, responsePlan, write } from './messages.ts'
 
-const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })
-const places = fc.array(place, { maxLength: 6 })
+const places = fc.array(fraction, { maxLength: 6 })
 
 /** Places given as fractions, in bytes of this text and in order. */
 export function within(text: string, fractions: readonly number[]): number[] {

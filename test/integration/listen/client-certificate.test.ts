@@ -21,7 +21,10 @@ function config(clientCertificate: object | undefined, listen: object = {}) {
       all: {
         match: 'GET /*',
         reply: { status: 200 },
-        onResponse(ctx: { client: { certificate: unknown } }, head: { headers: { set(name: string, value: string): void } }) {
+        onResponse(
+          ctx: { client: { certificate: unknown } },
+          head: { headers: { set(name: string, value: string): void } },
+        ) {
           head.headers.set(seen, JSON.stringify(ctx.client.certificate ?? null))
         },
       },
@@ -136,8 +139,8 @@ test('from whom trust does not name X-Forwarded-For changes nothing', async () =
 test('why a certificate was refused stands in the log', async () => {
   const { port, log } = await start('require')
   await failure(port, pair(expired))
-  await expect.poll(() => log.all.map(({ fields }) => 'reason' in fields && fields.reason)).toContainEqual(
-    "the client's certificate was refused: CERT_HAS_EXPIRED",
-  )
+  await expect
+    .poll(() => log.all.map(({ fields }) => 'reason' in fields && fields.reason))
+    .toContainEqual("the client's certificate was refused: CERT_HAS_EXPIRED")
   expect((await getTls(port, pair(alice))).status).toBe(200)
 })

@@ -23,7 +23,10 @@ function start(listen: object = {}, more: object = {}): Promise<RunningGateway> 
       all: {
         match: 'ANY /*',
         reply: { status: 200 },
-        onResponse(ctx: { client: { address: string } }, head: { headers: { set(name: string, value: string): void } }) {
+        onResponse(
+          ctx: { client: { address: string } },
+          head: { headers: { set(name: string, value: string): void } },
+        ) {
           head.headers.set('X-Client', ctx.client.address)
         },
       },
@@ -132,7 +135,11 @@ test.each([
   ['no header', request, 'it does not begin with a PROXY header'],
   ['a header with a bad address', `PROXY TCP4 nowhere 1.2.3.4 1 2\r\n${request}`, 'its PROXY header is malformed'],
   ['an endless header', 'PROXY TCP4 '.padEnd(200, '1'), 'its PROXY header is too long'],
-  ['a second version that nobody knows', `${signature}\x31\x11\0\0`, 'its PROXY header is of an unknown version or command'],
+  [
+    'a second version that nobody knows',
+    `${signature}\x31\x11\0\0`,
+    'its PROXY header is of an unknown version or command',
+  ],
   ['a TLS hello', '\x16\x03\x01', 'it does not begin with a PROXY header'],
 ])('%s: closed, and a line at debug', async (_, bytes, reason) => {
   const gateway = await start()
@@ -155,11 +162,14 @@ test('where it is not switched on a header is no HTTP', async () => {
   expect(await rawRequest(port, v2 + request)).toMatch(/^HTTP\/1\.1 400 /)
 })
 
-test.each(['', 'PROXY TCP4 203', signature])('a header that does not go on after %j is given up in time', async bytes => {
-  const gateway = await start({ limits: { headTimeout: '60ms' } })
-  expect(await rawRequest(gateway.port, bytes)).toBe('')
-  expect(refusals(gateway)).toMatchObject([{ reason: 'it took too long to begin' }])
-})
+test.each(['', 'PROXY TCP4 203', signature])(
+  'a header that does not go on after %j is given up in time',
+  async bytes => {
+    const gateway = await start({ limits: { headTimeout: '60ms' } })
+    expect(await rawRequest(gateway.port, bytes)).toBe('')
+    expect(refusals(gateway)).toMatchObject([{ reason: 'it took too long to begin' }])
+  },
+)
 
 test('two headers: the second is no HTTP', async () => {
   const { port } = await start()

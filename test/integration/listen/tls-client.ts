@@ -29,10 +29,13 @@ interface Over {
   /** Bytes of the first flight that are sent before `until`. */
   readonly split?: number
   readonly until?: Promise<void>
+  /** Offered by ALPN. */
+  readonly protocols?: string[]
 }
 
 /** Makes a TLS connection of one that is open, with a say in how it begins. */
-export async function tlsOver(tcp: Wire, { before = '', together = false, split = 0, until }: Over): Promise<TlsWire> {
+export async function tlsOver(tcp: Wire, over: Over = {}): Promise<TlsWire> {
+  const { before = '', together = false, split = 0, until, protocols = ['http/1.1'] } = over
   if (!together && before !== '') tcp.send(before)
   let first = true
   const transport = new Duplex({
@@ -48,7 +51,7 @@ export async function tlsOver(tcp: Wire, { before = '', together = false, split 
   // A wire reads latin1.
   tcp.socket.on('data', (text: string) => transport.push(Buffer.from(text, 'latin1')))
   tcp.socket.on('close', () => transport.destroy())
-  const socket = connect({ socket: transport, rejectUnauthorized: false })
+  const socket = connect({ socket: transport, rejectUnauthorized: false, ALPNProtocols: protocols })
   await once(socket, 'secureConnect')
   return Object.assign(new Wire(socket), { socket })
 }
