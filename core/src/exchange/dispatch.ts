@@ -137,7 +137,7 @@ function attempt(exchange: Exchange): void {
     const named = action.service.preserveHost ? headers.has('host') : compiled.requestHeaders?.setsHost === true
     if (!named) {
       headers.removeKnown(1 << known.host)
-      headers.appendOwn('Host', target.authority)
+      headers.appendOwn(known.host, 'Host', target.authority)
     }
     run = new UpstreamAttempt(exchange, target, headers, upstreamPath(exchange, action), attemptEvents)
   } catch (error) {

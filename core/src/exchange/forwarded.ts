@@ -106,15 +106,15 @@ export function prepareForwarding(exchange: Exchange): void {
     fields.delete('X-Forwarded-Port')
     fields.delete('X-Forwarded-Prefix')
   }
-  fields.appendOwn('X-Forwarded-For', chain)
+  fields.appendOwn(known['x-forwarded-for'], 'X-Forwarded-For', chain)
   if (authority !== '' && fields.getKnown(known['x-forwarded-host']) === undefined) {
-    fields.appendOwn('X-Forwarded-Host', authority)
+    fields.appendOwn(known['x-forwarded-host'], 'X-Forwarded-Host', authority)
   }
-  fields.appendOwn('X-Forwarded-Proto', client.scheme)
-  fields.appendOwn('X-Real-IP', client.address)
-  fields.appendOwn('X-Request-ID', exchange.id)
+  fields.appendOwn(known['x-forwarded-proto'], 'X-Forwarded-Proto', client.scheme)
+  fields.appendOwn(known['x-real-ip'], 'X-Real-IP', client.address)
+  fields.appendOwn(known['x-request-id'], 'X-Request-ID', exchange.id)
   // RFC 9110 section 7.6.3: the protocol as received, and a pseudonym.
-  fields.appendOwn('Via', viaLines[stream.version])
+  fields.appendOwn(known.via, 'Via', viaLines[stream.version])
 }
 
 const viaLines = { '1.0': '1.0 gateway', '1.1': '1.1 gateway', '2': '2 gateway' } as const

@@ -85,7 +85,7 @@ export function sendHead(exchange: Exchange, response: Response): void {
   if (body instanceof Readable && body.errored) throw body.errored
   if (compiled?.responseHeaders !== undefined) applyFieldRules(headers, compiled.responseHeaders)
   headers.removeKnown(1 << known['x-request-id'])
-  headers.appendOwn('X-Request-ID', exchange.id)
+  headers.appendOwn(known['x-request-id'], 'X-Request-ID', exchange.id)
   const bodiless = isBodiless(exchange.method, status)
   if (compiled !== undefined && !bodiless && response.bodyLength !== 0 && !exchange.lastWord) {
     exchange.filters = FilterChain.open('onResponseBody', compiled.onResponseBody, exchange, run =>

@@ -206,9 +206,10 @@ export class Fields implements Iterable<[name: string, value: string]> {
     this.#mask &= ~mask
   }
 
-  /** {@link append} for the gateway's own lines: a name and a value that the caller knows to be clean are not looked at again. */
-  appendOwn(name: string, value: string): void {
-    this.#add(name, value)
+  /** {@link append} for the gateway's own lines: what the caller knows, the name's number and that both are clean, is not found out again. */
+  appendOwn(id: FieldId, name: string, value: string): void {
+    this.#added.push(name, value)
+    this.#mask |= 1 << id
   }
 
   /** False when no name among the parsed fields holds an underscore; true says nothing. */

@@ -6,6 +6,7 @@ import {
   constants,
 } from 'node:http2'
 import type { Socket } from 'node:net'
+import { GatewayError } from '../contract/errors.ts'
 import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
 import type { StreamSession } from './client-stream.ts'
 import { ignore } from './reset.ts'
@@ -21,17 +22,19 @@ export interface SessionOwner {
   onGone(session: UpstreamSession, failure: Error | undefined): void
 }
 
-export interface SessionTimes {
-  /** For the upstream's first SETTINGS, in milliseconds; 0 means none. */
+/** Times are in milliseconds. */
+export interface SessionOptions {
+  readonly origin: string
+  /** For the upstream's first SETTINGS, 0 means none. */
   readonly handshake: number
   /** Without a stream, before it is closed; 0 means never. */
-  readonly idle: number
+  readonly idleTimeout: number
   /** With streams and not a frame from the upstream, before it is asked by PING whether it lives; 0 means never. */
-  readonly ping: number
+  readonly pingInterval: number
+  /** For the answer to a PING. */
+  readonly pingTimeout: number
 }
 
-/** For the answer to a PING. */
-const pingTimeoutMs = 10_000
 /** For the upstream to close its side after the last stream. */
 const closingMs = 5_000
 /**
@@ -47,7 +50,7 @@ const maxStreams = 1_000
 const maxResponseFields = 256
 const maxResponseHeadBytes = 65_536 + 32 * maxResponseFields
 /** Of the response for each stream; a reader that waits makes us hold as much. */
-const streamWindow = 262_144
+const streamWindow = 131_072
 
 // A type of its own, since @types/node knows strictSingleValueFields of servers only.
 const sessionOptions: ClientSessionOptions & { strictSingleValueFields: boolean } = {
@@ -70,7 +73,7 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
   readonly expiresAt: number
   readonly #socket: Socket
   readonly #owner: SessionOwner
-  readonly #times: SessionTimes
+  readonly #options: SessionOptions
   readonly #h2: ClientHttp2Session
   #open = 0
   /** Streams that the upstream allows; 0 before its settings. */
@@ -85,10 +88,10 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
   #patience = 1
 
   /** @param socket connected, and agreed on HTTP/2 if it is TLS */
-  constructor(socket: Socket, owner: SessionOwner, times: SessionTimes, expiresAt: number) {
+  constructor(socket: Socket, owner: SessionOwner, options: SessionOptions, expiresAt: number) {
     this.#socket = socket
     this.#owner = owner
-    this.#times = times
+    this.#options = options
     this.expiresAt = expiresAt
     this.#heardAt = performance.now()
     // No URL is needed but for defaults that are never used: every request names scheme and authority.
@@ -119,7 +122,7 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
     })
     socket.on('end', () => socket.destroy())
     deadlines.add(this)
-    this.#wait(times.handshake)
+    this.#wait(options.handshake)
   }
 
   /** Streams on it. */
@@ -141,7 +144,7 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
     if (this.#open === 0) {
       this.#socket.ref()
       this.#heardAt = performance.now()
-      if (!this.#pinging) this.#wait(this.#times.ping)
+      if (!this.#pinging) this.#wait(this.#options.pingInterval)
     }
     this.#open++
     h2.on('error', ignore)
@@ -179,7 +182,9 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
 
   onDeadline(): void {
     const now = performance.now()
-    if (!this.#ready) this.destroy(new Error(`no HTTP/2 SETTINGS within ${this.#times.handshake} ms`))
+    const { origin, handshake } = this.#options
+    const late = `${origin}: no HTTP/2 SETTINGS within ${handshake} ms`
+    if (!this.#ready) this.destroy(new GatewayError('GATEWAY_UPSTREAM_CONNECT_TIMEOUT', late))
     else if (this.#pinging) this.destroy(new Error('the upstream does not answer a PING'))
     else if (this.#leaving && this.#open === 0) this.destroy(new Error('the connection was closed'))
     else if (this.#open === 0) this.close()
@@ -187,7 +192,7 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
   }
 
   #lookForLife(now: number): void {
-    const due = this.#heardAt + this.#times.ping * this.#patience
+    const due = this.#heardAt + this.#options.pingInterval * this.#patience
     if (now < due) this.deadline = due
     else this.#ping()
   }
@@ -195,14 +200,14 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
   #ping(): void {
     if (this.#gone || this.#h2.destroyed || this.#h2.closed) return
     this.#pinging = true
-    this.#wait(pingTimeoutMs)
+    this.#wait(this.#options.pingTimeout)
     this.#h2.ping(error => {
       this.#pinging = false
       if (error !== null || this.#gone) return
       this.#heardAt = performance.now()
       this.#patience *= pingPatience
       if (this.#open === 0) this.#rest(this.#heardAt)
-      else this.#wait(this.#times.ping * this.#patience)
+      else this.#wait(this.#options.pingInterval * this.#patience)
     })
   }
 
@@ -219,7 +224,7 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
     if (this.#pinging) return
     if (this.#leaving) return this.#wait(closingMs)
     this.#socket.unref()
-    const until = Math.min(now + (this.#times.idle || Infinity), this.expiresAt)
+    const until = Math.min(now + (this.#options.idleTimeout || Infinity), this.expiresAt)
     this.deadline = until === Infinity ? 0 : until
   }
 

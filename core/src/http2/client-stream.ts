@@ -343,6 +343,10 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
     this.#h2 = undefined
     this.#session = undefined
     this.deadline = 0
+    this.#whole = undefined
+    this.#settled = false
+    this.#blocked = false
+    this.#pieces.length = 0
     if (!this.#bodyBegun) {
       this.untouched = true
       this.#state = waiting

@@ -12,10 +12,12 @@ import { Http2ClientStream, type StreamQueue } from './client-stream.ts'
 
 export interface Http2PoolOptions extends PoolOptions {
   /**
-   * Milliseconds without a frame from an upstream that has requests to answer, before a PING asks whether it lives; one
-   * that does not answer within 10 s is given up. 0 means never. Default 30,000.
+   * Milliseconds without a frame from an upstream that has requests to answer, before a PING asks whether it lives. 0 means
+   * never. Default 30,000.
    */
   readonly pingInterval: number
+  /** Milliseconds for the answer to a PING, before the connection is given up. Default 10,000. */
+  readonly pingTimeout: number
 }
 
 /** As with HTTP/1.1, though one connection mostly does: an upstream may allow few streams. */
@@ -25,6 +27,7 @@ const poolDefaults: Http2PoolOptions = {
   idleTimeout: 55_000,
   maxLifetime: 600_000,
   pingInterval: 30_000,
+  pingTimeout: 10_000,
   tls: undefined,
   lookup: undefined,
 }
@@ -146,8 +149,9 @@ export class Http2Pool implements SessionOwner, StreamQueue {
     this.#sessions.delete(session)
     this.#leaving.delete(session)
     if (this.#shaking.delete(session) && failure !== undefined && !this.#destroyed) {
-      const reason = `no HTTP/2 session: ${failure.message}; is the service's protocol 'http1'?`
-      this.#onDialFailed(new GatewayError('GATEWAY_UPSTREAM_CONNECT', `${this.origin}: ${reason}`, { cause: failure }))
+      const reason = `${this.origin}: no HTTP/2 session: ${failure.message}; is the service's protocol 'http1'?`
+      const unspoken = new GatewayError('GATEWAY_UPSTREAM_CONNECT', reason, { cause: failure })
+      this.#onDialFailed(failure instanceof GatewayError ? failure : unspoken)
     }
     this.#dialForQueue()
     this.#settle()
@@ -235,11 +239,10 @@ export class Http2Pool implements SessionOwner, StreamQueue {
       this.#settle()
       return
     }
-    const { maxLifetime, idleTimeout, pingInterval } = this.#options
+    const { maxLifetime, idleTimeout, pingInterval, pingTimeout } = this.#options
     const expiresAt = maxLifetime === 0 ? Infinity : performance.now() + maxLifetime * (0.9 + 0.2 * Math.random())
-    this.#shaking.add(
-      new UpstreamSession(socket, this, { handshake, idle: idleTimeout, ping: pingInterval }, expiresAt),
-    )
+    const options = { origin: this.origin, handshake, idleTimeout, pingInterval, pingTimeout }
+    this.#shaking.add(new UpstreamSession(socket, this, options, expiresAt))
   }
 
   /** Everybody who waits has hoped for this attempt, unless another is under way or a place may get free. */

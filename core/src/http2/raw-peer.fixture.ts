@@ -66,7 +66,7 @@ export class RawPeer {
   closed = false
   #rest: Buffer
   #skip: number
-  #wake: () => void = () => {}
+  readonly #waiting: (() => void)[] = []
 
   /** @param prefaceBytes what comes before the first frame */
   constructor(socket: Socket, prefaceBytes: number) {
@@ -81,13 +81,14 @@ export class RawPeer {
     })
   }
 
-  /** A client that has sent its preface and empty SETTINGS, or those given. */
+  /** A client that has sent its preface and empty SETTINGS, or those given, and has acknowledged the server's. */
   static async connect(port: number, settings: Uint8Array = Buffer.alloc(0)): Promise<RawPeer> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     await once(socket, 'connect')
     const peer = new RawPeer(socket, 0)
     socket.write(preface)
     peer.send(frame(SETTINGS, 0, 0, settings))
+    await peer.until(SETTINGS)
     return peer
   }
 
@@ -106,7 +107,7 @@ export class RawPeer {
           `closed before a frame of type ${type}: ${JSON.stringify(this.frames.map(({ type, id }) => [type, id]))}`,
         )
       await new Promise<void>(resolve => {
-        this.#wake = resolve
+        this.#waiting.push(resolve)
       })
     }
   }
@@ -122,6 +123,10 @@ export class RawPeer {
 
   async gone(): Promise<void> {
     if (!this.closed) await new Promise(resolve => this.socket.once('close', resolve))
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   #read(chunk: Buffer): void {

@@ -79,6 +79,11 @@ const wider: readonly { readonly codes: readonly string[]; readonly text: RegExp
     text: /\n0+(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*connection:[^\r\n]*close/i,
     why: 'RFC 9110 6.5.1: Connection in trailers means nothing; llhttp closes on it',
   },
+  {
+    codes: ['HPE_INVALID_TRANSFER_ENCODING'],
+    text: /\ntransfer-encoding:[ \t]*chunked *\t/i,
+    why: 'RFC 9110 5.6.3: a tab is white space after a value too',
+  },
 ]
 
 /** The same for responses alone. */

@@ -1,0 +1,89 @@
+import { once } from 'node:events'
+import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream, type ServerOptions } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'vitest'
+import { Http2Pool } from '../../../core/src/http2/client.ts'
+import { type RawPeer, rawServer } from '../../../core/src/http2/raw-peer.fixture.ts'
+import { onCleanup } from '../../support/cleanup.ts'
+import { eventually } from '../../support/eventually.ts'
+import { type LooseConfig, type RunningGateway, startGateway } from '../../support/gateway.ts'
+
+/** Seen at work in this process, as those of HTTP/1.1 are in support/gateway.ts. */
+const pools = new Set<Http2Pool>()
+const { request } = Http2Pool.prototype
+Http2Pool.prototype.request = function (...args) {
+  pools.add(this)
+  return request.apply(this, args)
+}
+
+export { proxyTo } from '../../support/gateway.ts'
+
+/** {@link startGateway}, which also checks that nothing is under way to HTTP/2 upstreams in the end. */
+export async function startHttp2Gateway(config: LooseConfig): Promise<RunningGateway> {
+  const running = await startGateway(config)
+  onCleanup('gateways', () =>
+    eventually(() => {
+      for (const pool of pools)
+        expect({ ...pool.stats, inFlight: pool.inFlight }).toMatchObject({
+          busy: 0,
+          queued: 0,
+          connecting: 0,
+          inFlight: 0,
+        })
+    }),
+  )
+  onCleanup('checks', async () => {
+    for (const pool of pools) expect(pool.stats).toEqual({ open: 0, idle: 0, busy: 0, connecting: 0, queued: 0 })
+    pools.clear()
+  })
+  return running
+}
+
+/** A session of a client, closed after the test. */
+export async function openSession(port: number, settings: object = {}): Promise<ClientHttp2Session> {
+  const session = connect(`http://127.0.0.1:${port}`, { settings })
+  session.on('error', () => {})
+  const closed = new Promise<void>(resolve => session.once('close', () => resolve()))
+  onCleanup('clients', async () => {
+    session.destroy()
+    await closed
+  })
+  await once(session, 'remoteSettings')
+  return session
+}
+
+/** A node:http2 server, closed after the test. */
+export async function http2Upstream(
+  onStream: (stream: ServerHttp2Stream, list: readonly string[]) => void,
+  options: ServerOptions = {},
+): Promise<string> {
+  const server = createServer(options)
+  const sessions = new Set<{ destroy(): void }>()
+  server.on('session', session => {
+    sessions.add(session)
+    session.on('error', () => {})
+    session.on('close', () => sessions.delete(session))
+  })
+  server.on('stream', (stream: ServerHttp2Stream, _headers, _flags, list) => {
+    stream.on('error', () => {})
+    onStream(stream, list)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onCleanup('upstreams', async () => {
+    const closed = once(server, 'close')
+    server.close()
+    for (const session of sessions) session.destroy()
+    await closed
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** An upstream by hand, closed after the test. */
+export async function rawHttp2Upstream(
+  script: (peer: RawPeer, number: number) => Promise<void> | void,
+): Promise<{ origin: string; peers: readonly RawPeer[] }> {
+  const server = await rawServer(script)
+  onCleanup('upstreams', async () => server[Symbol.asyncDispose]())
+  return { origin: `http://127.0.0.1:${server.port}`, peers: server.peers }
+}
