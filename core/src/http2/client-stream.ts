@@ -321,6 +321,10 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
   #onClose(h2: ClientHttp2Stream): void {
     if (this.#h2 !== h2) return
     this.#settle(h2)
+    // Node's own server resets a stream with NO_ERROR before its END_STREAM when the window is used up (see server-stream.ts).
+    // With a length one can tell that nothing is missing.
+    if (h2.rstCode === constants.NGHTTP2_NO_ERROR && this.#inBody && this.#here() === this.#length) this.#whole = true
+    this.#conclude()
     // Whole but not yet taken: the reader has all the time it wants.
     if (this.#state !== sent || (this.#whole === true && this.#inBody)) return
     const session = this.#session
@@ -336,6 +340,11 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
     const code =
       rstCode === constants.NGHTTP2_PROTOCOL_ERROR && !lost ? 'GATEWAY_UPSTREAM_INVALID' : 'GATEWAY_UPSTREAM_CLOSED'
     this.fail(this.#error(code, `${how(lost, rstCode)} before a response`, lost))
+  }
+
+  /** Bytes of the body that have come. */
+  #here(): number {
+    return this.#pieces.reduce((sum, piece) => sum + piece.length, this.#received)
   }
 
   /** The upstream did nothing with the request (RFC 9113 section 8.7), whatever its method. */

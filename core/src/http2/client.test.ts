@@ -204,6 +204,7 @@ describe('a response', () => {
   test('waits for its reader, in bounded room', async () => {
     let sent = 0
     await using server = await upstream(stream => {
+      stream.resume()
       stream.respond()
       const push = () => {
         while (sent < 5e6 && stream.write(Buffer.alloc(16_384), () => (sent += 16_384)));

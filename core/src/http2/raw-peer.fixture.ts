@@ -66,11 +66,13 @@ export class RawPeer {
   closed = false
   #rest: Buffer
   #skip: number
+  readonly #acknowledges: boolean
   readonly #waiting: (() => void)[] = []
 
   /** @param prefaceBytes what comes before the first frame */
-  constructor(socket: Socket, prefaceBytes: number) {
+  constructor(socket: Socket, prefaceBytes: number, acknowledges = true) {
     this.socket = socket
+    this.#acknowledges = acknowledges
     this.#rest = Buffer.alloc(0)
     this.#skip = prefaceBytes
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
@@ -81,13 +83,13 @@ export class RawPeer {
     })
   }
 
-  /** A client that has sent its preface and empty SETTINGS, or those given, and has acknowledged the server's. */
-  static async connect(port: number, settings: Uint8Array = Buffer.alloc(0)): Promise<RawPeer> {
+  /** A client that has sent its preface and empty SETTINGS, and has acknowledged the server's unless it is told not to. */
+  static async connect(port: number, acknowledges = true): Promise<RawPeer> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     await once(socket, 'connect')
-    const peer = new RawPeer(socket, 0)
+    const peer = new RawPeer(socket, 0, acknowledges)
     socket.write(preface)
-    peer.send(frame(SETTINGS, 0, 0, settings))
+    peer.send(frame(SETTINGS, 0, 0))
     await peer.until(SETTINGS)
     return peer
   }
@@ -138,7 +140,8 @@ export class RawPeer {
       if (rest.length < 9 + length) break
       const payload = rest.subarray(9, 9 + length)
       // Settings hold once they are acknowledged.
-      if (rest[3] === SETTINGS && rest[4] !== ACK && !this.socket.destroyed) this.send(frame(SETTINGS, ACK, 0))
+      if (this.#acknowledges && rest[3] === SETTINGS && rest[4] !== ACK && !this.socket.destroyed)
+        this.send(frame(SETTINGS, ACK, 0))
       this.frames.push({ type: rest[3] ?? 0, flags: rest[4] ?? 0, id: rest.readUInt32BE(5), payload })
       rest = rest.subarray(9 + length)
     }

@@ -105,6 +105,10 @@ describe('a client that resets what it begins', () => {
     const peer = await server.raw()
     for (let id = 1; id < 300; id += 2) {
       peer.send(frame(HEADERS, END_HEADERS | END_STREAM, id, get('/wait')), frame(RST_STREAM, 0, id, uint32(8)))
+      if (id % 50 !== 1) continue
+      const payload = uint32(0, id)
+      peer.send(frame(PING, 0, 0, payload))
+      await peer.until(PING, 0, f => f.payload.equals(payload))
     }
     peer.send(opening(301))
     await peer.until(DATA, 301)
@@ -181,13 +185,19 @@ describe('more than is allowed', () => {
     await using server = await serve(stream => waiting.push(() => answer(stream, 'served')), {
       maxConcurrentStreams: 10,
     })
-    const peer = await server.raw()
-    // Before our SETTINGS are known to hold, a stream too many is refused; afterwards it is a fault of the connection.
+    const peer = await server.raw(false)
     peer.send(...Array.from({ length: 12 }, (_, i) => opening(i * 2 + 1)))
     await eventually(() => expect(waiting).toHaveLength(10))
     expect([await peer.reset(21), await peer.reset(23)]).toEqual([REFUSED_STREAM, REFUSED_STREAM])
     for (const serveIt of waiting) serveIt()
     await peer.until(DATA, 19)
+  })
+
+  test('streams at a time are a fault of the connection, once the limit is acknowledged', async () => {
+    await using server = await serve(() => {}, { maxConcurrentStreams: 10 })
+    const peer = await server.raw()
+    peer.send(...Array.from({ length: 12 }, (_, i) => opening(i * 2 + 1)))
+    expect(await peer.goaway()).toBe(PROTOCOL_ERROR)
   })
 
   test.each([

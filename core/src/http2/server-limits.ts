@@ -69,6 +69,9 @@ export function sessionOptions(options: Http2ServerOptions): NodeServerOptions {
     // In megabytes. New streams are refused beyond it, so it has room for what every stream may have queued to send.
     maxSessionMemory: Math.max(16, Math.ceil((maxConcurrentStreams * 400_000) / 1_000_000)),
     maxSessionInvalidFrames: maxInvalidFrames,
+    // Node counts a stream until the turn after its end. A client that cancels all it has and begins as many again at once
+    // has them refused, which is no attack yet.
+    maxSessionRejectedStreams: 10 * maxConcurrentStreams,
     // The burst that Node allows ends the session with INTERNAL_ERROR, of which a client learns nothing: ours comes first.
     streamResetBurst: neverReached,
     streamResetRate: neverReached,

@@ -18,7 +18,7 @@ export interface Http2Server extends AsyncDisposable {
   /** Connections whose `onClose` was called. */
   closed(): number
   client(): Promise<ClientHttp2Session>
-  raw(settings?: Uint8Array): Promise<RawPeer>
+  raw(acknowledges?: boolean): Promise<RawPeer>
 }
 
 export async function serve(
@@ -57,8 +57,8 @@ export async function serve(
       await once(session, 'remoteSettings')
       return session
     },
-    async raw(settings) {
-      const peer = await RawPeer.connect(port, settings)
+    async raw(acknowledges) {
+      const peer = await RawPeer.connect(port, acknowledges)
       clients.push(peer.socket)
       return peer
     },

@@ -16,6 +16,7 @@ import {
   post,
   RST_STREAM,
   uint32,
+  WINDOW_UPDATE,
 } from './raw-peer.fixture.ts'
 import { answer, answerOf, ask, collect, serve } from './server.fixture.ts'
 
@@ -503,4 +504,23 @@ test('many streams are answered in any order', async () => {
   const paths = Array.from({ length: 100 }, (_, i) => `/${i}`)
   const answers = await Promise.all(paths.map(path => ask(client, { ':path': path })))
   expect(answers.map(({ body }) => body)).toEqual(paths)
+})
+
+test('a response ends with END_STREAM, also when the window of the client is used up by its last byte', async () => {
+  const streams: ServerStream[] = []
+  await using server = await serve(stream => {
+    streams.push(stream)
+    stream.sendHead(200, '', new Fields(), -1)
+    stream.sendData(Buffer.alloc(65_535))
+  })
+  const peer = await server.raw()
+  peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, get()))
+  const taken = () => peer.frames.filter(f => f.type === DATA).reduce((sum, f) => sum + f.payload.length, 0)
+  await eventually(() => expect(taken()).toBe(65_535))
+  streams[0]?.sendEnd(undefined)
+  for (let i = 0; i < 20; i++) await new Promise(resolve => setImmediate(resolve))
+  const window = uint32(65_535)
+  peer.send(frame(WINDOW_UPDATE, 0, 0, window), frame(WINDOW_UPDATE, 0, 1, window))
+  await peer.until(DATA, 1, f => (f.flags & END_STREAM) !== 0)
+  expect(peer.frames.filter(f => f.type === RST_STREAM)).toEqual([])
 })

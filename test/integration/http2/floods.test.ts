@@ -20,6 +20,7 @@ import {
 import { ask } from '../../../core/src/http2/server.fixture.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
+import { exchange } from '../../support/wire.ts'
 import { openSession, proxyTo, startHttp2Gateway } from './gateway.ts'
 
 const ENHANCE_YOUR_CALM = 11
@@ -78,7 +79,7 @@ test('10,000 streams reset as soon as they are opened: others are served meanwhi
   const upstream = await slowUpstream()
   const { gateway, port } = await startHttp2Gateway(proxyTo(upstream.origin))
   const other = await openSession(port)
-  const http1 = async () => (await fetch(`http://127.0.0.1:${port}/ok`)).text()
+  const http1 = async () => (await exchange(port, 'GET /ok')).body
   const flooders = await Promise.all([rawClient(port), rawClient(port)])
   const floods = flooders.map(peer => pour(peer, 10_000, pairs))
   for (let i = 0; i < 30; i++) {
@@ -104,7 +105,8 @@ test('streams reset once they are under way free their upstream connections', as
   let id = 1
   // A round within the pool's bounds; the gateway that does not abort would stop serving after the first.
   for (let round = 0; round < 8; round++) {
-    const ids = Array.from({ length: 60 }, () => (id += 2) - 2)
+    const ids = Array.from({ length: 60 }, (_, i) => id + 2 * i)
+    id += 120
     peer.send(...ids.map(n => frame(HEADERS, END_HEADERS | END_STREAM, n, get('/slow'))))
     await eventually(() => expect(upstream.waiting.size).toBe(20))
     peer.send(...ids.map(n => frame(RST_STREAM, 0, n, uint32(8))))

@@ -200,7 +200,7 @@ describe('HTTP/1.1 to HTTP/2', () => {
     })
     const { port } = await startHttp2Gateway(proxyTo(origin, http2))
     const got = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = httpRequest({ port, method: 'POST', headers: { trailer: 'x-t' } }, resolve)
+      const request = httpRequest({ port, agent: false, method: 'POST', headers: { trailer: 'x-t' } }, resolve)
       request.on('error', reject)
       request.write('a')
       request.addTrailers({ 'x-t': 'v' })
