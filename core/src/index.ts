@@ -21,7 +21,16 @@ export { defineConfig, defineGateway } from './config/define-config.ts'
 export { ConfigProblems, type Problem } from './config/problem.ts'
 export { duration, size } from './config/schema.ts'
 export type { Duration, Size } from './config/units.ts'
-export type { BodyFilter, Client, ClientCertificate, Context, FieldList, Reply, ReplyBody, ResponseHead } from './contract/context.ts'
+export type {
+  BodyFilter,
+  Client,
+  ClientCertificate,
+  Context,
+  FieldList,
+  Reply,
+  ReplyBody,
+  ResponseHead,
+} from './contract/context.ts'
 export {
   type ErrorSource,
   errorTable,

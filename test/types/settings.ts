@@ -1,6 +1,7 @@
 // The kernel's settings are written twice: as types for the editor, as schemas for the check. Here they have to agree.
 import type { GatewaySettings, HeaderRules, Listener, PoolLimits, Timeouts } from '@gateway/core'
 import type * as z from 'zod'
+import type { Service as ServiceInput } from '../../core/src/config/config.ts'
 import type * as schema from '../../core/src/config/schema.ts'
 
 type Service = z.ZodObject<typeof schema.serviceShape>
@@ -22,6 +23,7 @@ assert<Agree<NonNullable<Listener['limits']>, NonNullable<z.input<typeof schema.
 assert<Agree<Timeouts, z.input<typeof schema.timeouts>>>()
 assert<Agree<HeaderRules, z.input<typeof schema.headerRules>>>()
 assert<Agree<PoolLimits, NonNullable<z.input<Service>['pool']>>>()
+assert<Agree<Pick<ServiceInput<never>, 'protocol'>, Pick<z.input<Service>, 'protocol'>>>()
 assert<Same<keyof GatewaySettings, keyof z.input<Settings>>>()
 assert<Agree<NonNullable<GatewaySettings['log']>, NonNullable<z.input<Settings>['log']>>>()
 

@@ -2,6 +2,9 @@ import { isIP } from 'node:net'
 import { connect as connectTls, createSecureContext } from 'node:tls'
 import { createEndpoint, type Endpoint, type EndpointOptions } from '../upstream/connect.ts'
 
+// As for HTTP/1.1 (upstream/connect.ts).
+const keepAliveProbeMs = 30_000
+
 /**
  * The endpoint of an origin whose connections are to speak HTTP/2: on TLS they ask for it by ALPN, and for nothing else.
  *
@@ -17,6 +20,9 @@ export function createHttp2Endpoint(origin: string, options: EndpointOptions): E
     host,
     port: port === '' ? 443 : Number(port),
     autoSelectFamily: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveProbeMs,
     secureContext: createSecureContext({ ca: ca === undefined ? undefined : [ca].flat(), cert, key, minVersion }),
     // RFC 6066 section 3: an address is no server name.
     servername: serverName ?? (isIP(host) === 0 ? host : ''),
@@ -24,15 +30,5 @@ export function createHttp2Endpoint(origin: string, options: EndpointOptions): E
     ALPNProtocols: ['h2'],
     ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   }
-  return {
-    ...endpoint,
-    dial() {
-      const socket = connectTls(settings)
-      socket.setNoDelay(true)
-      socket.setKeepAlive(true, keepAliveProbeMs)
-      return socket
-    },
-  }
+  return { ...endpoint, dial: () => connectTls(settings) }
 }
-
-const keepAliveProbeMs = 30_000

@@ -1,11 +1,11 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
-import { Duplex } from 'node:stream'
 import type { GatewayError } from '../contract/errors.ts'
 import { type UpstreamErrorCode, upstreamError } from '../http1/client-errors.ts'
 import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
 import { known } from '../http1/known-fields.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
+import { type BodyReader, IncomingBody } from './client-body.ts'
 import { contentLength, fieldObject, fieldsOf } from './field-list.ts'
 import { resetStream } from './reset.ts'
 import { trailersOf } from './trailers.ts'
@@ -41,7 +41,7 @@ const sent = 1
 const done = 2
 
 /** One request under way: first waiting for a session, then a stream on one, then done. */
-export class Http2ClientStream implements ClientStream, DeadlineOwner {
+export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwner {
   readonly request: ClientRequest
   readonly timeouts: AttemptTimeouts
   untouched = true
@@ -70,17 +70,11 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
   #awaitsContinue = false
   #announced = false
 
+  /** The final head has come. */
   #inBody = false
+  #body: IncomingBody | undefined
   /** Content-Length of the response; -1 when there was none, or none that a body follows from. */
   #length = -1
-  #received = 0
-  #paused = false
-  /** Body that came before the head was handed on, or while paused: at most the stream's window. */
-  readonly #pieces: Uint8Array[] = []
-  /** END_STREAM has come: undefined before the readable side ended. */
-  #whole: boolean | undefined
-  /** No event of the response is still to come. */
-  #settled = false
   #trailers: Fields | undefined
   #cause: Error | undefined
 
@@ -141,6 +135,7 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
     }
     this.#h2 = h2
     this.#listen(h2)
+    this.#body = new IncomingBody(h2, this)
     deadlines.add(this)
     this.#arm(now)
     const flowing = this.#sendEarly()
@@ -166,14 +161,7 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
   }
 
   resumeBody(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.#deliver()
-    const h2 = this.#h2
-    if (this.#paused || h2 === undefined || h2.destroyed) return
-    this.#arm(performance.now())
-    // What push() answered with false has stopped the window from opening; this is how a Readable asks for more.
-    h2._read(0)
+    if (this.#body?.resume() === true) this.#arm(performance.now())
   }
 
   abort(): void {
@@ -200,7 +188,7 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
     deadlines.remove(this)
     this.#h2 = undefined
     this.#early = undefined
-    this.#pieces.length = 0
+    this.#body?.stop()
     return true
   }
 
@@ -213,22 +201,10 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
       this.#trailers = trailersOf(list)
     })
     h2.on('drain', () => this.#onDrain(h2))
-    h2.on('end', () => this.#settle(h2))
     h2.on('error', error => {
       this.#cause = error
     })
     h2.on('close', () => this.#onClose(h2))
-    /*
-     * The body is taken where node:http2 hands it to the Readable, because of two things that a Readable loses. Whether
-     * its end was END_STREAM: a reset with NO_ERROR and a closed connection end it all the same, but then the stream is
-     * marked closed before. And what was read of a whole response when the connection closes before the reader took it.
-     */
-    h2.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
-      if (chunk !== null) return this.#onData(h2, chunk)
-      if (this.#h2 === h2) this.#whole ??= !h2.closed
-      return Duplex.prototype.push.call(h2, null, encoding)
-    }
-    h2.resume()
   }
 
   #onHead(h2: ClientHttp2Stream, status: number, last: boolean, list: readonly string[]): void {
@@ -249,7 +225,7 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
     fields.removeHopByHop()
     this.#arm(now)
     this.#guard(() => this.#handler.onHead(status, '', fields, length))
-    this.#deliver()
+    this.#body?.begin()
   }
 
   #onInformational(h2: ClientHttp2Stream, status: number, list: readonly string[]): void {
@@ -263,55 +239,27 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
     this.#guard(() => this.#handler.onInformational(status, fields))
   }
 
-  /** False stops the window of this stream from opening. */
-  #onData(h2: ClientHttp2Stream, chunk: Uint8Array): boolean {
-    if (this.#h2 !== h2) return true
-    if (!this.#inBody || this.#paused || this.#pieces.length > 0) {
-      this.#pieces.push(chunk)
-      return !this.#paused
-    }
+  /** For the body. */
+  take(chunk: Uint8Array): boolean {
     const now = performance.now()
     this.#session?.heard(now)
-    this.#pass(chunk)
-    if (this.#h2 === h2) this.#arm(now)
-    return !this.#paused
-  }
-
-  #pass(chunk: Uint8Array): void {
-    this.#received += chunk.length
+    let goOn = true
     try {
-      if (!this.#handler.onData(chunk)) this.#paused = true
+      goOn = this.#handler.onData(chunk)
     } catch (error) {
       this.#readerFailed(error)
     }
+    if (this.#state === sent) this.#arm(now, !goOn)
+    return goOn
   }
 
-  /** Hands on what is here, then the end if that has come. */
-  #deliver(): void {
-    const pieces = this.#pieces
-    let taken = 0
-    while (this.#state === sent && !this.#paused && taken < pieces.length) {
-      const piece = pieces[taken++]
-      if (piece !== undefined) this.#pass(piece)
-    }
-    pieces.splice(0, taken)
-    this.#conclude()
-  }
-
-  /** The readable side has ended, and trailers, if any, have been told. */
-  #settle(h2: ClientHttp2Stream): void {
-    if (this.#h2 !== h2) return
-    this.#settled = true
-    this.#conclude()
-  }
-
-  #conclude(): void {
-    if (this.#state !== sent || !this.#settled || !this.#inBody || this.#whole !== true) return
-    if (this.#paused || this.#pieces.length > 0) return
-    if (this.#length >= 0 && this.#received !== this.#length) {
+  /** For the body. */
+  taken(): void {
+    if (this.#state !== sent) return
+    const h2 = this.#h2
+    if (this.#length >= 0 && this.#body?.bytes !== this.#length) {
       return this.#giveUp(this.#error('GATEWAY_UPSTREAM_TRUNCATED', 'the body is not as long as announced'))
     }
-    const h2 = this.#h2
     this.#finish()
     // A request still on its way (an early response): nobody will read the rest.
     if (h2 !== undefined && !this.#ended) resetStream(h2, constants.NGHTTP2_NO_ERROR)
@@ -319,14 +267,14 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
   }
 
   #onClose(h2: ClientHttp2Stream): void {
-    if (this.#h2 !== h2) return
-    this.#settle(h2)
-    // Node's own server resets a stream with NO_ERROR before its END_STREAM when the window is used up (see server-stream.ts).
+    const body = this.#body
+    if (this.#h2 !== h2 || body === undefined) return
+    // Node's own server resets a stream in place of END_STREAM when the last byte has used the window up (node:http2 of 26.10).
     // With a length one can tell that nothing is missing.
-    if (h2.rstCode === constants.NGHTTP2_NO_ERROR && this.#inBody && this.#here() === this.#length) this.#whole = true
-    this.#conclude()
+    if (h2.rstCode === constants.NGHTTP2_NO_ERROR && this.#inBody && body.bytes === this.#length) body.whole = true
+    body.settle()
     // Whole but not yet taken: the reader has all the time it wants.
-    if (this.#state !== sent || (this.#whole === true && this.#inBody)) return
+    if (this.#state !== sent || (body.whole === true && this.#inBody)) return
     const session = this.#session
     const lost = session?.failure !== undefined
     const { rstCode } = h2
@@ -342,20 +290,13 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
     this.fail(this.#error(code, `${how(lost, rstCode)} before a response`, lost))
   }
 
-  /** Bytes of the body that have come. */
-  #here(): number {
-    return this.#pieces.reduce((sum, piece) => sum + piece.length, this.#received)
-  }
-
   /** The upstream did nothing with the request (RFC 9113 section 8.7), whatever its method. */
   #tryAgain(): void {
     this.#h2 = undefined
     this.#session = undefined
     this.deadline = 0
-    this.#whole = undefined
-    this.#settled = false
     this.#blocked = false
-    this.#pieces.length = 0
+    this.#body?.stop()
     if (!this.#bodyBegun) {
       this.untouched = true
       this.#state = waiting
@@ -427,10 +368,10 @@ export class Http2ClientStream implements ClientStream, DeadlineOwner {
   }
 
   /** Sets the clock for what the upstream owes us now. It owes nothing while it is we who wait. */
-  #arm(now: number): void {
+  #arm(now: number, paused = this.#body?.paused): void {
     const { head, idle } = this.timeouts
     let wait = 0
-    if (this.#paused || this.#whole === true) wait = 0
+    if (paused === true || this.#body?.whole === true) wait = 0
     else if (this.#inBody || this.#blocked) wait = idle
     else if (this.#ended || this.#awaitsContinue) wait = head
     this.deadline = wait === 0 ? 0 : now + wait

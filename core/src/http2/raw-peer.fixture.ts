@@ -18,7 +18,7 @@ export const GOAWAY = 7
 export const WINDOW_UPDATE = 8
 export const CONTINUATION = 9
 export const END_STREAM = 1
-export const ACK = 1
+const ACK = 1
 export const END_HEADERS = 4
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
@@ -190,4 +190,3 @@ export function setting(id: number, value: number): Buffer {
 }
 
 export const MAX_CONCURRENT_STREAMS = 3
-export const INITIAL_WINDOW_SIZE = 4

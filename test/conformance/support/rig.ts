@@ -53,7 +53,8 @@ export async function startRig(config: Readonly<Record<string, unknown>> = {}): 
   const gateway = await createGateway(
     {
       log: { access: false },
-      listen: { port: 0, host: '127.0.0.1' },
+      // The corpus is HTTP/1.1's; by prior knowledge the preface would be HTTP/2's.
+      listen: { port: 0, host: '127.0.0.1', http2: false },
       services: { backend: { targets: [backend.origin] } },
       routes: { all: { match: 'ANY /*', service: 'backend' } },
       ...config,
