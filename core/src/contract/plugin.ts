@@ -30,6 +30,7 @@ export const reservedNames = [
   'preserveHost',
   'tls',
   'pool',
+  'protocol',
   'name',
   'plugins',
   'kind',

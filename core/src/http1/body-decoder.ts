@@ -36,7 +36,7 @@ const maxExtensions = 8192
  * modifiers, authentication, response control, and how to read the content. They are dropped and the rest of the trailers
  * is passed on. A request whose framing comes after its content has no honest use, and other readers refuse it: so do we.
  */
-const forbiddenTrailers: readonly string[] = (
+export const forbiddenTrailers: readonly string[] = (
   'transfer-encoding content-length connection keep-alive proxy-connection te trailer upgrade http2-settings host ' +
   'expect max-forwards range cache-control pragma if-match if-none-match if-modified-since if-unmodified-since if-range ' +
   'authorization proxy-authorization www-authenticate proxy-authenticate authentication-info proxy-authentication-info ' +

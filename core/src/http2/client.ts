@@ -3,9 +3,8 @@ import { TLSSocket } from 'node:tls'
 import { GatewayError } from '../contract/errors.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
-import { connect, type Endpoint } from '../upstream/connect.ts'
+import { connect, createEndpoint, type Endpoint } from '../upstream/connect.ts'
 import type { PoolOptions, PoolStats } from '../upstream/pool.ts'
-import { createHttp2Endpoint } from './client-endpoint.ts'
 import { requestList } from './client-head.ts'
 import { type SessionOwner, UpstreamSession } from './client-session.ts'
 import { Http2ClientStream, type StreamQueue } from './client-stream.ts'
@@ -65,7 +64,7 @@ export class Http2Pool implements SessionOwner, StreamQueue {
   constructor(origin: string, options: Partial<Http2PoolOptions> = {}) {
     this.origin = origin
     this.#options = { ...poolDefaults, ...options }
-    this.#endpoint = createHttp2Endpoint(origin, this.#options)
+    this.#endpoint = createEndpoint(origin, { ...this.#options, alpn: 'h2' })
     this.#authority = origin.startsWith('unix:') ? 'localhost' : new URL(origin).host
   }
 

@@ -22,6 +22,8 @@ export interface EndpointOptions {
   readonly tls?: UpstreamTls | undefined
   /** Resolves the host's name in place of the system's resolver. */
   readonly lookup?: LookupFunction | undefined
+  /** What to ask a TLS upstream for (ALPN). Default: http/1.1. */
+  readonly alpn?: 'http/1.1' | 'h2' | undefined
 }
 
 /** Where an origin's connections go to, worked out once. */
@@ -70,9 +72,7 @@ export function createEndpoint(origin: string, options: EndpointOptions = {}): E
     keepAliveInitialDelay: keepAliveProbeMs,
     ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   }
-  return secure
-    ? tlsEndpoint(origin, host, target, options.tls ?? {})
-    : { origin, secure, dial: () => connectPlain(target) }
+  return secure ? tlsEndpoint(origin, host, target, options) : { origin, secure, dial: () => connectPlain(target) }
 }
 
 function unixEndpoint(origin: string, url: URL): Endpoint {
@@ -83,7 +83,12 @@ function unixEndpoint(origin: string, url: URL): Endpoint {
   return { origin, secure: false, dial: () => connectPlain({ path }) }
 }
 
-function tlsEndpoint(origin: string, host: string, target: TcpNetConnectOpts, tls: UpstreamTls): Endpoint {
+function tlsEndpoint(
+  origin: string,
+  host: string,
+  target: TcpNetConnectOpts,
+  { tls = {}, alpn = 'http/1.1' }: EndpointOptions,
+): Endpoint {
   // Made once: a context loads and parses its certificates, which takes milliseconds.
   const secureContext = createSecureContext({
     ca: tls.ca === undefined ? undefined : [tls.ca].flat(),
@@ -94,7 +99,7 @@ function tlsEndpoint(origin: string, host: string, target: TcpNetConnectOpts, tl
   // RFC 6066 section 3: an address is no server name.
   const servername = tls.serverName ?? (isIP(host) === 0 ? host : '')
   const rejectUnauthorized = tls.rejectUnauthorized ?? true
-  const options = { ...target, secureContext, servername, rejectUnauthorized, ALPNProtocols: ['http/1.1'] }
+  const options = { ...target, secureContext, servername, rejectUnauthorized, ALPNProtocols: [alpn] }
   return { origin, secure: true, dial: () => connectTls(options) }
 }
 

@@ -22,9 +22,10 @@ export const bodyFor = (id: number, size: number): string => String.fromCharCode
 
 /** Answers the request that bears `X-Script: n` as script n says, and checks that whole requests are what was sent. */
 export class AbortUpstream {
-  scripts: readonly UpstreamScript[] = []
   /** What must not have been seen. */
-  readonly complaints: string[] = []
+  complaints: string[] = []
+  readonly #scripts = new Map<number, UpstreamScript>()
+  #next = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -34,6 +35,14 @@ export class AbortUpstream {
 
   get origin(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Gives the script its number. None is used twice: bytes of an exchange given up long ago may still be read here. */
+  add(script: UpstreamScript): number {
+    const id = this.#next++
+    this.#scripts.set(id, script)
+    this.#scripts.delete(id - 1_000)
+    return id
   }
 
   async listen(): Promise<void> {
@@ -63,7 +72,7 @@ export class AbortUpstream {
           const end = text.indexOf('\r\n\r\n')
           if (end === -1) return
           const id = Number(values(text.slice(0, end).split('\r\n'), 'x-script')[0])
-          const script = this.scripts[id]
+          const script = this.#scripts.get(id)
           if (script === undefined) throw new Violation(`no script ${id}`)
           const request = takeRequest(text, 0)
           if (!answered && (request !== undefined || script.answers !== 'to the whole')) {

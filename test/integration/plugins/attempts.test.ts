@@ -158,7 +158,12 @@ describe('onAttemptEnd', () => {
   test('retry is not granted for ever', async () => {
     const ends: unknown[] = []
     const backend = await recordingBackend(() => responseText(503, [], 'never'))
-    const running = await startProxy(backend.origin, [hooked('again', watching(ends, () => 'retry'))])
+    const running = await startProxy(backend.origin, [
+      hooked(
+        'again',
+        watching(ends, () => 'retry'),
+      ),
+    ])
     expect(await ask(running)).toBe('503 never')
     expect(ends).toHaveLength(16)
   })
