@@ -113,6 +113,11 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     this.deadline = Math.min(this.#idleUntil, now + holdIdleMs)
   }
 
+  /** Has lain idle for as long as it may. */
+  expired(now: number): boolean {
+    return now >= this.#idleUntil
+  }
+
   #hold(held: boolean): void {
     if (this.#held === held) return
     this.#held = held

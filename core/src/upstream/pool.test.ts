@@ -56,6 +56,18 @@ describe('reuse', () => {
     expect(server.peers.length).toBe(1)
   })
 
+  test('a process that was blocked for a moment still uses its idle connection', async () => {
+    const server = await upstream(forever)
+    const to = pool(server.origin)
+    await send(to).response.over()
+    // Longer than an idle connection holds the process; its coarse timer has had no turn.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150)
+    const two = send(to)
+    expect(two.stream.reused).toBe(true)
+    await two.response.over()
+    expect(server.peers.length).toBe(1)
+  })
+
   test('the connection is free when the end is told', async () => {
     const server = await upstream(forever)
     const to = pool(server.origin)

@@ -164,7 +164,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
   #takeIdle(now: number): ClientConnection | undefined {
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
       // The timer is coarse, and after a blocked or suspended process late.
-      if (connection.deadline === 0 || now < connection.deadline) return connection
+      if (!connection.expired(now)) return connection
       connection.close()
     }
     return undefined
