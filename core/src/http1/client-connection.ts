@@ -68,6 +68,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   /** How reading ended: by a FIN, or by an error or a close without one. */
   #over: 'finished' | 'broken' | undefined
   #cause: Error | undefined
+  #writeError: NodeJS.ErrnoException | undefined
   #gone = false
 
   constructor(socket: Socket, origin: string, expiresAt: number, owner: ConnectionOwner) {
@@ -101,7 +102,11 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     this.#awaitsContinue = stream.request.bodyLength !== 0 && stream.request.fields.getKnown(known.expect) !== undefined
     this.#hold(true)
     // Only under a body can a write fail while the answer is already here.
-    if (stream.request.bodyLength !== 0) this.#undoWrites ??= readPastWriteErrors(this.#socket)
+    if (stream.request.bodyLength !== 0) {
+      this.#undoWrites ??= readPastWriteErrors(this.#socket, error => {
+        this.#writeError = error
+      })
+    }
     this.#writer.start(stream.head, stream.request.bodyLength)
     this.#arm(now)
   }
@@ -315,8 +320,11 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
 
   #onOver(how: 'finished' | 'broken', cause: Error | undefined): void {
     if (this.#over !== undefined) return
-    this.#over = how
-    this.#cause = cause
+    // A reset is told of once, to the call that comes first. When that was a write, reading ends as if by a FIN; but
+    // EPIPE says that the FIN had come before.
+    const reset = this.#writeError !== undefined && this.#writeError.code !== 'EPIPE'
+    this.#over = reset ? 'broken' : how
+    this.#cause = cause ?? this.#writeError
     this.#leave()
     // What was read before is still the reader's; it may even hold the rest of the response.
     if (this.#rest === undefined) this.#conclude()

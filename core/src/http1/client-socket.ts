@@ -8,16 +8,20 @@ type Done = (error?: Error | null) => void
  * at its first write error. So a failed write and those after it count as done here, and reading tells how it ended:
  * after a reset it always ends.
  *
+ * @param onFailed hears of the first write that failed.
  * @returns undoes it.
  */
-export function readPastWriteErrors(socket: Socket): () => void {
+export function readPastWriteErrors(socket: Socket, onFailed: (error: NodeJS.ErrnoException) => void): () => void {
   const write = socket._write
   const writev = socket._writev
   let failed = false
   const survive =
     (done: Done): Done =>
     error => {
-      if (error) failed = true
+      if (error && !failed) {
+        failed = true
+        onFailed(error)
+      }
       done()
     }
   socket._write = (chunk, encoding, done) => {
