@@ -46,7 +46,7 @@ test("every script that the README names is one of package.json's", () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>
   }
-  const named = [...readme.matchAll(/npm (?:run )?(start|test(?::coverage)?|dev|build|check|bench|clean)\b/g)].map(
+  const named = [...readme.matchAll(/npm (?:run )?(start|test(?::coverage)?|dev|build|check|bench|fuzz|clean)\b/g)].map(
     ([, name = '']) => name,
   )
   expect(named).toContain('bench')
