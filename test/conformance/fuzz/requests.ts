@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { RawClient } from '../support/client.ts'
 import { cut, faultsIn } from '../support/play-request.ts'
@@ -47,12 +47,16 @@ export async function compareRequests(rig: Rig, text: string, places: readonly n
   judge(rig, transcript, text, framedRequests(text))
 }
 
-/** Resolves once nothing moves any more: the client has its answers, or the gateway waits for more. */
+/**
+ * Resolves once nothing moves any more: the client has its answers, or the gateway waits for more. What stands still for
+ * a dozen turns may yet be on its way through the kernel, and the FIN that follows would take the client for gone.
+ */
 async function stalled(rig: Rig, client: RawClient): Promise<void> {
   const state = () =>
     `${client.transcript.length} ${rig.backend.received} ${rig.log.length} ${client.socket.writableLength}`
-  for (let still = 0, before = ''; still < 12 && !client.ended; still++) {
-    await turn()
+  for (let still = 0, before = ''; still < 13 && !client.ended; still++) {
+    if (still < 12) await turn()
+    else await setTimeout(20)
     const now = state()
     if (now !== before) still = 0
     before = now
@@ -94,7 +98,8 @@ function judge(rig: Rig, transcript: string, text: string, oracle: Oracle): void
       break
     }
     if (rest === '' && !oracle.upgrade) {
-      assert.equal(oracle.messages.length, index + 1, 'left unanswered what llhttp takes')
+      // A request that is refused early is answered before llhttp has it whole.
+      assert(oracle.messages.length <= index + 1, 'left unanswered what llhttp takes')
     }
   }
   assert.equal(requests.length, forwarded, 'more reached the backend than was answered')
