@@ -47,7 +47,7 @@ export async function playResponse(
   const follow = read(transcript.slice(answered), 'GET', true)
   const [first, second] = rig.backend.requests.slice(-2)
   return {
-    kind: kindOf(seen),
+    kind: verdict.kind === 'cut off' && !verdict.body.startsWith(bodySoFar(seen)) ? 'more than was sent' : kindOf(seen),
     informational: seen.informational.map(({ status, fields }) => [status, ...fields]),
     final: seen.final === undefined || isOwn(seen.final) ? undefined : tidy(seen.final, bytes),
     next: follow.final?.status === 200 && follow.final.body === 'ok' && follow.rest === '',
@@ -57,7 +57,7 @@ export async function playResponse(
   }
 }
 
-/** What a case must come to. Of a response that is cut off as much as was seen is also what may be. */
+/** What a case must come to. */
 export function expectation({ verdict }: ResponseCase): ResponseObservation {
   const common = { violation: '', faults: [] }
   if (verdict.kind === 'cut off') {
@@ -100,6 +100,17 @@ function kindOf({ final, rest, violation }: Seen): string {
   if (final === undefined) return 'cut off'
   if (rest !== '') return `more than a response: ${rest}`
   return isOwn(final) ? 'bad gateway' : 'passed'
+}
+
+/** Of a response that is not whole: the data of its chunks, or what follows its head. */
+function bodySoFar({ rest }: Seen): string {
+  const end = rest.indexOf('\r\n\r\n')
+  const [head, body] = end === -1 ? ['', ''] : [rest.slice(0, end), rest.slice(end + 4)]
+  if (!/\r\ntransfer-encoding: chunked/i.test(head)) return body
+  return body
+    .split('\r\n')
+    .filter((_, index) => index % 2 === 1)
+    .join('')
 }
 
 function isOwn(response: ParsedResponse): boolean {

@@ -1,7 +1,7 @@
 /** Messages up to this long are cut at every byte. */
-const short = 64
+const short = 56
 /** Of longer ones this many places are taken, chosen by the seed. */
-const chosen = 20
+const chosen = 12
 
 /** Where to cut a message, one way after another: nowhere, everywhere (when short), and in two at single places. */
 export function* placesToCut(length: number, seed: number): Generator<readonly number[]> {
