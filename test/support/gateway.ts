@@ -1,25 +1,10 @@
 import { createGateway, type Gateway } from '@gateway/core'
 import { expect } from 'vitest'
 import { deadlines } from '../../core/src/http1/deadlines.ts'
-import { Listener } from '../../core/src/listen/listener.ts'
-import { Pool } from '../../core/src/upstream/pool.ts'
 import { onCleanup } from './cleanup.ts'
 import { eventually } from './eventually.ts'
 import { type RecordingLog, recordingLog } from './log.ts'
-
-/** Seen at work in this process. The gateway shows neither its pools nor its listeners, and leaks hide in both. */
-const pools = new Set<Pool>()
-const listeners = new Set<Listener>()
-const { request } = Pool.prototype
-Pool.prototype.request = function (...args) {
-  pools.add(this)
-  return request.apply(this, args)
-}
-const { listen } = Listener.prototype
-Listener.prototype.listen = function () {
-  listeners.add(this)
-  return listen.call(this)
-}
+import { listeners, pools } from './watched.ts'
 
 export interface RunningGateway {
   readonly gateway: Gateway

@@ -111,7 +111,6 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
   }
 
   onInformational(status: number, fields: Fields): void {
-    fields.removeHopByHop()
     this.exchange.stream.sendInformational(status, fields)
   }
 

@@ -178,7 +178,6 @@ const attemptEvents: AttemptEvents = {
       return attempt(exchange)
     }
     run.accepted = true
-    fields.removeHopByHop()
     respond(exchange, upstreamResponse(status, reason, fields, bodyLength))
   },
   data(exchange, chunk) {

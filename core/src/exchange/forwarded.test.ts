@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { plainAddress } from './forwarded.ts'
+import { hopAddress } from './forwarded.ts'
 
 test.each([
   ['192.0.2.1', '192.0.2.1'],
@@ -16,5 +16,5 @@ test.each([
   ['_hidden', '_hidden'],
   ['::ffff:c000:201', '::ffff:c000:201'],
 ])('of %j the address is %j', (text, address) => {
-  expect(plainAddress(text)).toBe(address)
+  expect(hopAddress(text)).toBe(address)
 })

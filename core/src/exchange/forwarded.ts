@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Client, ClientCertificate } from '../contract/context.ts'
 import type { Fields } from '../http1/fields.ts'
 import { known } from '../http1/known-fields.ts'
+import { plainAddress } from '../http1/peer.ts'
 import type { Peer } from '../http1/wire.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -18,7 +19,7 @@ export function resolveClient(exchange: Exchange): Client {
   const chain = (forwardedFor ?? '').split(',')
   let address = own.address
   for (let i = chain.length - 1; i >= 0; i--) {
-    const hop = plainAddress((chain[i] ?? '').trim())
+    const hop = hopAddress((chain[i] ?? '').trim())
     if (isIP(hop) === 0) break
     address = hop
     if (!exchange.entry.trusts(hop)) break
@@ -45,13 +46,10 @@ class ResolvedClient implements Client {
   }
 }
 
-/** Without brackets, port and zone; an IPv4 address that came in over an IPv6 socket is IPv4. */
-export function plainAddress(text: string): string {
+/** The address of a hop as X-Forwarded-For writes it: perhaps in brackets, perhaps with a port. */
+export function hopAddress(text: string): string {
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1]
-  const bare = bracketed ?? (/^\d+\.\d+\.\d+\.\d+:\d+$/.test(text) ? text.slice(0, text.indexOf(':')) : text)
-  const zone = bare.indexOf('%')
-  const address = zone === -1 ? bare : bare.slice(0, zone)
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+  return plainAddress(bracketed ?? (/^\d+\.\d+\.\d+\.\d+:\d+$/.test(text) ? text.slice(0, text.indexOf(':')) : text))
 }
 
 const shadowed = [

@@ -55,5 +55,5 @@ export function plainAddress(address: string | undefined): string {
   if (address === undefined) return ''
   const zone = address.indexOf('%')
   const bare = zone === -1 ? address : address.slice(0, zone)
-  return bare.startsWith('::ffff:') ? bare.slice(7) : bare
+  return bare.startsWith('::ffff:') && bare.includes('.') ? bare.slice(7) : bare
 }

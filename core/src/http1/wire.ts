@@ -115,7 +115,10 @@ export interface AttemptTimeouts {
   readonly idle: number
 }
 
-/** Receives a response. The order is: informational*, head, data*, end; or error at any moment, once, last. */
+/**
+ * Receives a response; its fields come without framing and hop-by-hop fields. The order is: informational*, head, data*,
+ * end; or error at any moment, once, last.
+ */
 export interface ClientStreamHandler extends BodySink {
   /** The request is on a connection; `connectMs` is what getting one took, 0 when it was reused. */
   onConnected?(connectMs: number): void

@@ -2,23 +2,8 @@ import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createGateway, type Gateway, type Log } from '@gateway/core'
 import { deadlines } from '../../../core/src/http1/deadlines.ts'
-import { Listener } from '../../../core/src/listen/listener.ts'
-import { Pool } from '../../../core/src/upstream/pool.ts'
+import { listeners, pools } from '../../support/watched.ts'
 import { RecordingBackend } from './backend.ts'
-
-// The gateway shows neither its pools nor its listeners, and leaks hide in both.
-const pools = new Set<Pool>()
-const listeners = new Set<Listener>()
-const { request } = Pool.prototype
-Pool.prototype.request = function (...args) {
-  pools.add(this)
-  return request.apply(this, args)
-}
-const { listen } = Listener.prototype
-Listener.prototype.listen = function () {
-  listeners.add(this)
-  return listen.call(this)
-}
 
 export interface LogLine {
   readonly level: keyof Log
