@@ -115,6 +115,7 @@ const hook = z
   .optional()
 export const hookShape = {
   onRequest: hook,
+  onPreflight: hook,
   onRequestBody: hook,
   onAttempt: hook,
   onAttemptEnd: hook,

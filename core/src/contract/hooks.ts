@@ -56,6 +56,11 @@ export interface Summary {
 export interface RouteHooks<Needs extends AnySlot = never, P = Readonly<Record<string, string>>> {
   /** May answer: later plugins' onRequest and the upstream are then skipped, and only those who saw the request see the response. */
   onRequest?(ctx: Context<Needs, P>): Awaitable<Reply | void>
+  /**
+   * A CORS preflight for a request that would take this route; it runs in place of onRequest, before whoever judges callers.
+   * When no plugin answers it, it goes on as the OPTIONS request that it is.
+   */
+  onPreflight?(ctx: Context<Needs, P>): Awaitable<Reply | void>
   /** Asked once a request with a body. Return a filter, or nothing to let it pass. */
   onRequestBody?(ctx: Context<Needs, P>): BodyFilter | void
   /** Before each send. */

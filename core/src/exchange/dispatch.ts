@@ -4,6 +4,7 @@ import type { Outcome } from '../contract/hooks.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import { known } from '../http1/known-fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
+import type { Endpoint, Miss } from '../routing/router.ts'
 import { parseTarget } from '../routing/target.ts'
 import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
 import { openConnector } from './connector.ts'
@@ -22,7 +23,7 @@ import { dispose, disregard, type Phase, walk } from './walk.ts'
 /**
  * The path of a request, from its head to the last byte of its response:
  *
- *     dispatch    canonical path, route
+ *     dispatch    canonical path, route; a CORS preflight: onPreflight
  *     onRequest   each plugin in order; one may answer          ─┐ an error anywhere: onError, problem+json
  *     attempt     pick a target, onAttempt, send, onAttemptEnd   │
  *     onResponse  in reverse, for upstream's and own answers    ◄┘
@@ -37,18 +38,47 @@ export function dispatch(runtime: Runtime, entry: Entry, stream: ServerStream): 
   stream.handler = exchange
   const refusal = locate(exchange)
   if (refusal !== undefined) return fail(exchange, refusal)
-  const { compiled } = exchange
-  if (compiled === undefined) return
-  if (compiled.timeouts.total > 0) {
-    exchange.deadline = exchange.startedAt + compiled.timeouts.total
-    deadlines.add(exchange)
-  }
-  walk(exchange, requestPhase, compiled.onRequest, 0)
+  if (exchange.method === 'OPTIONS' && takePreflight(exchange)) return
+  enterRoute(exchange)
 }
 
-/** Finds the route, or the reason why there is none. */
+/** Takes the request to its route and through the request hooks, or tells why there is none. */
+function enterRoute(exchange: Exchange): void {
+  const { runtime, stream, method, host, path, query } = exchange
+  const match = runtime.router.match(method, host, path, query, stream.fields)
+  if (!match.found) return fail(exchange, unrouted(exchange, match))
+  takeRoute(exchange, match)
+  walk(exchange, requestPhase, match.value.onRequest, 0)
+}
+
+function takeRoute(exchange: Exchange, { value, pattern }: Endpoint<CompiledRoute>): void {
+  exchange.compiled = value
+  exchange.pattern = pattern
+  // A preflight that nobody answered is routed a second time.
+  deadlines.remove(exchange)
+  if (value.timeouts.total === 0) return
+  exchange.deadline = exchange.startedAt + value.timeouts.total
+  deadlines.add(exchange)
+}
+
+/**
+ * A CORS preflight (Fetch standard, section 3.2.2) asks about another request, so it is for that request's route to answer,
+ * before any plugin that judges who calls. False: it is none, or nobody there answers such.
+ */
+function takePreflight(exchange: Exchange): boolean {
+  const { runtime, stream, host, path, query, headers } = exchange
+  const asked = headers.get('access-control-request-method')
+  if (asked === undefined || !headers.has('origin')) return false
+  const match = runtime.router.match(asked, host, path, query, stream.fields)
+  if (!match.found || match.value.onPreflight.length === 0) return false
+  takeRoute(exchange, match)
+  walk(exchange, preflightPhase, match.value.onPreflight, 0)
+  return true
+}
+
+/** The one canonical path, or why the request goes nowhere. */
 function locate(exchange: Exchange): GatewayError | undefined {
-  const { runtime, entry, stream, method } = exchange
+  const { entry, stream, method } = exchange
   const target = parseTarget(method, stream.target, stream.fields.getKnown(known.host), entry.paths)
   if (target instanceof GatewayError) return target
   exchange.host = target.host
@@ -66,20 +96,32 @@ function locate(exchange: Exchange): GatewayError | undefined {
       `the request announces ${stream.bodyLength} bytes, ${entry.bodySize} are allowed`,
     )
   }
-  const match = runtime.router.match(method, target.host, target.path, target.query, stream.fields)
-  if (match.found) {
-    exchange.compiled = match.value
-    exchange.pattern = match.pattern
-    return undefined
-  }
-  if (match.status === 404) return new GatewayError('GATEWAY_ROUTE_NOT_FOUND', `no route for ${method} ${target.path}`)
-  const allow = match.allow.join(', ')
+  return undefined
+}
+
+function unrouted({ method, path }: Exchange, miss: Miss): GatewayError {
+  if (miss.status === 404) return new GatewayError('GATEWAY_ROUTE_NOT_FOUND', `no route for ${method} ${path}`)
+  const allow = miss.allow.join(', ')
   return new GatewayError('GATEWAY_METHOD_NOT_ALLOWED', `${method} on a path that allows ${allow}`, {
     headers: { allow },
   })
 }
 
 type Hook<Name extends keyof CompiledRoute> = CompiledRoute[Name] extends readonly Step<infer Run>[] ? Run : never
+
+const preflightPhase: Phase<Hook<'onPreflight'>> = {
+  hook: 'onPreflight',
+  forward: true,
+  failed: fail,
+  call: (exchange, run) => run(exchange),
+  answered: (exchange, reply, step) => answer(exchange, reply, step.plugin, 'onPreflight'),
+  done: exchange => {
+    // Nobody answered: it is a request like any other, and starts over as one.
+    exchange.compiled = undefined
+    exchange.reached = -1
+    enterRoute(exchange)
+  },
+}
 
 const requestPhase: Phase<Hook<'onRequest'>> = {
   hook: 'onRequest',

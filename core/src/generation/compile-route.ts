@@ -55,6 +55,7 @@ export function compileRoute(
     requestHeaders: compileFieldRules(model.requestHeaders),
     responseHeaders: compileFieldRules(model.responseHeaders),
     onRequest: forward('onRequest'),
+    onPreflight: forward('onPreflight'),
     onRequestBody: forward('onRequestBody'),
     onAttempt: forward('onAttempt'),
     onAttemptEnd: backward('onAttemptEnd'),
