@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { errorTable } from '@gateway/core'
-import { expect, test } from 'vitest'
+import { errorTable, type Plugin } from '@gateway/core'
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const read = (page: string) => readFileSync(join(root, page), 'utf8')
+const readme = read('README.md')
+const packages = globSync('plugins/*', { cwd: root }).toSorted()
 
 test("the README's error table is the kernel's", () => {
   const rows = [...readme.matchAll(/^\| `(GATEWAY_\w+)` \| (\d{3}) \| \S.* \|$/gm)].map(([, code, status]) => [
@@ -16,9 +19,11 @@ test("the README's error table is the kernel's", () => {
   expect(rows).toEqual(Object.entries(errorTable).map(([code, { status }]) => [code, status]))
 })
 
-test("the README's TypeScript compiles", () => {
-  const blocks = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = '']) => code)
-  expect(blocks).toHaveLength(2)
+test('the TypeScript of every README compiles', () => {
+  const pages = ['README.md', ...packages.map(folder => `${folder}/README.md`)].map(read)
+  const blocks = pages.flatMap(page => [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = '']) => code))
+  // Two of the gateway's, and at least one of each package.
+  expect(blocks.length).toBeGreaterThanOrEqual(2 + packages.length)
   // Inside the workspace, so that packages resolve as they do for a reader who copies the block into a file there.
   const folder = mkdtempSync(join(root, 'test', '.readme-'))
   try {
@@ -51,4 +56,35 @@ test("every script that the README names is one of package.json's", () => {
   )
   expect(named).toContain('bench')
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named))
+})
+
+/** Keys that a config may write, through alternatives. */
+function keysOf(schema: unknown): string[] {
+  const keys = ({ properties = {}, anyOf = [], allOf = [] }: z.core.JSONSchema.BaseSchema): string[] => [
+    ...Object.keys(properties),
+    ...[...anyOf, ...allOf].flatMap(part => (typeof part === 'object' ? keys(part) : [])),
+  ]
+  return schema instanceof z.ZodType ? keys(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })) : []
+}
+
+describe.each(packages)('%s', folder => {
+  test('its README has a row for every option', async () => {
+    const exported: Record<string, unknown> = await import(join(root, folder, 'src/index.ts'))
+    const plugins = Object.values(exported).flatMap(make => {
+      if (typeof make !== 'function' || make.length > 1) return []
+      try {
+        const made: unknown = make()
+        return typeof made === 'object' && made !== null && 'definition' in made ? [made as Plugin] : []
+      } catch {
+        return []
+      }
+    })
+    expect(plugins).not.toEqual([])
+    const page = read(`${folder}/README.md`)
+    for (const { definition } of plugins) {
+      const { options, routeOptions, serviceOptions } = definition
+      const keys = [options, routeOptions, serviceOptions].flatMap(keysOf)
+      expect(keys.filter(key => !page.includes(`\n| \`${key}\` |`))).toEqual([])
+    }
+  })
 })

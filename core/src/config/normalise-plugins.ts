@@ -51,7 +51,9 @@ function readPlugin(item: unknown, position: number, report: Report): PluginMode
     report({ code: 'CONFIG_RESERVED_NAME', message, path })
   }
   if (definition.options !== undefined) {
-    const options = validate(definition.options, item.options ?? {}, path, report)
+    // A plugin called without options is one with none set, unless its schema knows what their absence means.
+    const absent = item.options === undefined ? validate(definition.options, undefined, path, () => {}) : undefined
+    const options = absent ?? validate(definition.options, item.options ?? {}, path, report)
     return { name, position, definition, options: options?.value }
   }
   if (item.options !== undefined) {

@@ -89,8 +89,11 @@ export interface ErasedDefinition {
   readonly setup?: ((host: Host, options: never) => Awaitable<GatewayHooks<never, never> | void>) | undefined
 }
 
+/** Nothing in it is required, or all of it may be left out. */
+type IsOptional<In> = Record<never, never> extends In ? true : undefined extends In ? true : false
+
 type Factory<S, P> = [S] extends [Schema]
-  ? Record<never, never> extends InputOf<S>
+  ? IsOptional<InputOf<S>> extends true
     ? (options?: InputOf<S>) => P
     : (options: InputOf<S>) => P
   : () => P
