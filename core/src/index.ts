@@ -64,6 +64,7 @@ export type {
 export { type Definition, defineExtension, definePlugin, type Plugin, type Stage } from './contract/plugin.ts'
 export type { InputOf, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
 export { defineSlot, type Slot } from './contract/slot.ts'
+export { type ProblemDetails, problem } from './exchange/problem.ts'
 export { createGateway, type Gateway, type GatewayOptions, type GenerationInfo, type ReloadResult } from './gateway.ts'
 export type { ListenerAddress } from './listen/listener.ts'
 export { createLog, silentLog } from './log.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { errorTable, GatewayError, type GatewayErrorCode } from '../contract/errors.ts'
-import { problemReply } from './problem.ts'
+import { problem, problemReply } from './problem.ts'
 
 function told(error: GatewayError, context: Parameters<typeof problemReply>[1]) {
   const { status, headers, body } = problemReply(error, context)
@@ -57,5 +57,28 @@ test("a plugin's own error has its own code and title", () => {
   expect(told(error, { id: 'r-1', route: 'a' })).toMatchObject({
     status: 429,
     body: { type: 'urn:gateway:problem:quota-spent', code: 'QUOTA_SPENT', title: 'Quota spent', status: 429 },
+  })
+})
+
+test('a plugin tells of its own, with what is particular to it', () => {
+  const reply = problem(
+    { id: 'r-1', route: 'a' },
+    {
+      status: 429,
+      code: 'QUOTA_SPENT',
+      title: 'Quota spent',
+      detail: '7 left tomorrow',
+      headers: { 'retry-after': '5' },
+    },
+  )
+  expect(reply).toMatchObject({ status: 429, headers: { 'retry-after': '5' } })
+  expect(JSON.parse(reply.body)).toEqual({
+    type: 'urn:gateway:problem:quota-spent',
+    title: 'Quota spent',
+    status: 429,
+    detail: '7 left tomorrow',
+    code: 'QUOTA_SPENT',
+    route: 'a',
+    requestId: 'r-1',
   })
 })
