@@ -19,7 +19,7 @@ export type {
 export type { Config, GatewayDefinition, RouteTable } from './config/define-config.ts'
 export { defineConfig, defineGateway } from './config/define-config.ts'
 export { ConfigProblems, type Problem } from './config/problem.ts'
-export { duration, size } from './config/schema.ts'
+export { cidr, duration, size } from './config/schema.ts'
 export type { Duration, Size } from './config/units.ts'
 export type {
   BodyFilter,
@@ -67,4 +67,5 @@ export { defineSlot, type Slot } from './contract/slot.ts'
 export { type ProblemDetails, problem } from './exchange/problem.ts'
 export { createGateway, type Gateway, type GatewayOptions, type GenerationInfo, type ReloadResult } from './gateway.ts'
 export type { ListenerAddress } from './listen/listener.ts'
+export { addressTest } from './listen/trust.ts'
 export { createLog, silentLog } from './log.ts'

@@ -184,9 +184,12 @@ export const serviceShape = {
     .optional(),
 }
 
-const cidr = z
-  .string()
-  .refine(isCidr, { error: issue => `must be an address or a CIDR such as '10.0.0.0/8', not ${show(issue.input)}` })
+/** An address or a CIDR, IPv4 or IPv6: `10.0.0.0/8`. For plugins' options, too; `addressTest` makes a test of a list. */
+export function cidr(): z.ZodString {
+  return z
+    .string()
+    .refine(isCidr, { error: issue => `must be an address or a CIDR such as '10.0.0.0/8', not ${show(issue.input)}` })
+}
 function isCidr(text: string): boolean {
   const [address = '', prefix, rest] = text.split('/')
   const family = isIP(address)
@@ -197,7 +200,7 @@ function isCidr(text: string): boolean {
   )
 }
 
-const trust = z.union([z.literal('none').transform((): string[] => []), z.array(cidr)], {
+const trust = z.union([z.literal('none').transform((): string[] => []), z.array(cidr())], {
   error: issue => `must be 'none' or an array of CIDRs, not ${show(issue.input)}`,
 })
 

@@ -57,6 +57,8 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
   /** Path parameters, percent-decoded. */
   readonly params: P
   readonly headers: FieldList
+  /** Bytes of the request's body as it was announced; 0: it has none; -1: only its end will tell. */
+  readonly bodyLength: number
   readonly client: Client
   /** Aborted when the client goes away or the route's total time is over. */
   readonly signal: AbortSignal

@@ -98,6 +98,10 @@ export class Exchange implements Context, ServerStreamHandler {
     return this.compiled?.name ?? ''
   }
 
+  get bodyLength(): number {
+    return this.stream.bodyLength
+  }
+
   get params(): Readonly<Record<string, string>> {
     this.#params ??= this.pattern === undefined ? noParams : pathParams(this.pattern, this.path)
     return this.#params

@@ -15,7 +15,7 @@ import { ClientCounts } from './client-counts.ts'
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts'
 import { offered } from './protocol.ts'
 import { createTlsAcceptor } from './tls.ts'
-import { compileTrust } from './trust.ts'
+import { addressTest } from './trust.ts'
 
 export interface ListenerAddress {
   readonly host: string
@@ -159,7 +159,7 @@ export class Listener implements ConnectionOwner {
     const onRefusal = (reason: string) => this.failed(reason, undefined)
     const create = (tls: ListenerTlsModel) => createTlsAcceptor(tls, offered(http2), this.#ticketKeys, onRefusal)
     const tls = same ? before?.connection.tls : model.tls && create(model.tls)
-    const entry = { paths: model.paths, bodySize: model.limits.bodySize, trusts: compileTrust(model.trust) }
+    const entry = { paths: model.paths, bodySize: model.limits.bodySize, trusts: addressTest(model.trust) }
     return { model, entry, connection: { options: this.#optionsOf(model), proxyProtocol, tls, http2 } }
   }
 

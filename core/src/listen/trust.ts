@@ -2,11 +2,14 @@ import { BlockList, isIP } from 'node:net'
 
 const noOne = () => false
 
-/** Whether an address is one of the proxies that a listener believes; `trust` are addresses and CIDRs, checked before. */
-export function compileTrust(trust: readonly string[]): (address: string) => boolean {
-  if (trust.length === 0) return noOne
+/**
+ * Makes a test of whether an address, IPv4 or IPv6, is in a list of addresses and CIDRs as `cidr()` accepts them. An IPv4
+ * address written as IPv6 (`::ffff:10.0.0.1`) is in both families' lists.
+ */
+export function addressTest(cidrs: readonly string[]): (address: string) => boolean {
+  if (cidrs.length === 0) return noOne
   const list = new BlockList()
-  for (const cidr of trust) {
+  for (const cidr of cidrs) {
     const [address = '', prefix] = cidr.split('/')
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
     if (prefix === undefined) list.addAddress(address, family)
