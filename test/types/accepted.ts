@@ -51,6 +51,7 @@ export default defineConfig({
       service: 'found',
       rewrite: '/static/*',
       jwt: false,
+      rateLimit: { limit: 1, by: ctx => ctx.client.address },
       onError: ctx => ({ status: 500, body: ctx.params['*'] }),
     },
     old: { match: 'GET /old/:id', redirect: { to: 'https://example.com/new/:id', status: 301 } },
@@ -72,7 +73,8 @@ const users = gateway.routes({
     match: 'GET /users/:id',
     service: 'users',
     rewrite: '/v2/:id',
-    rateLimit: { limit: 1 },
+    // The parameters of a function in a plugin's options are typed like those of a hook.
+    rateLimit: { limit: 1, by: ctx => ctx.client.address },
     onRequest: ctx => void ctx.params.id.length,
   },
 })

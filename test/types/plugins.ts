@@ -1,5 +1,5 @@
 // Plugins of every kind, for the type tests: with options, route options, service options, slots and extensions.
-import { defineExtension, definePlugin, defineSlot, duration } from '@gateway/core'
+import { type Context, defineExtension, definePlugin, defineSlot, duration } from '@gateway/core'
 import * as z from 'zod'
 
 export interface User {
@@ -29,7 +29,11 @@ export const rateLimit = definePlugin({
   name: 'rateLimit',
   stage: 'admit',
   needs: [user],
-  routeOptions: z.strictObject({ limit: z.number(), window: duration().prefault('1m') }),
+  routeOptions: z.strictObject({
+    limit: z.number(),
+    window: duration().prefault('1m'),
+    by: z.custom<(ctx: Context) => string>().optional(),
+  }),
   setup: host => ({
     onRoute({ options }) {
       if (options === undefined) return

@@ -177,13 +177,19 @@ type Choice<P, Point extends keyof Points> = [Choices<P, Point>] extends [never]
   ? `no plugin provides a ${Point}: add one to plugins`
   : Choices<P, Point>
 
-type KeyedOptions<P, K extends 'route' | 'service'> = {
-  readonly [X in P as X extends { readonly name: infer N extends string; readonly '~types'?: infer T }
-    ? [NonNullable<T>[K & keyof NonNullable<T>]] extends [never]
-      ? never
-      : N
-    : never]?: X extends { readonly '~types'?: infer T } ? NonNullable<T>[K & keyof NonNullable<T>] : never
-}
+/**
+ * Options under the name of their plugin. A conditional type, for the compiler works such out before it types the
+ * parameters of functions in there, and takes a bare mapped type as it finds it.
+ */
+type KeyedOptions<P, K extends 'route' | 'service'> = [P] extends [infer All]
+  ? {
+      readonly [X in All as X extends { readonly name: infer N extends string; readonly '~types'?: infer T }
+        ? [NonNullable<T>[K & keyof NonNullable<T>]] extends [never]
+          ? never
+          : N
+        : never]?: X extends { readonly '~types'?: infer T } ? NonNullable<T>[K & keyof NonNullable<T>] : never
+    }
+  : never
 
 interface ServiceBase<P> {
   /** Origins, such as `'http://127.0.0.1:3001'`, or with a weight. Needed unless `discover` is there. */

@@ -85,6 +85,8 @@ export interface Reply {
 export interface ResponseHead {
   status: number
   readonly headers: FieldList
+  /** Bytes of the body as it was announced; 0: there is none; -1: only its end will tell. */
+  readonly bodyLength: number
   /** False when a plugin or the kernel made the answer. */
   readonly fromUpstream: boolean
 }

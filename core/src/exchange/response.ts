@@ -93,6 +93,8 @@ export function sendHead(exchange: Exchange, response: Response): void {
     )
     if (exchange.filters !== undefined) response.bodyLength = -1
   }
+  // What a GET would have had, nobody can tell where a filter could have changed it.
+  if (bodiless && compiled !== undefined && compiled.onResponseBody.length > 0) response.bodyLength = -1
   exchange.headSent = true
   exchange.status = status
   stream.sendHead(status, response.reason, headers, response.bodyLength)

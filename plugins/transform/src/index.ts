@@ -1,0 +1,33 @@
+import { definePlugin, type RouteHooks } from '@gateway/core'
+import { requestHooks } from './change-request.ts'
+import { responseHooks } from './change-response.ts'
+import { type Transform, transformSchema } from './options.ts'
+
+/**
+ * Changes messages on their way. The gateway's rules hold for every route; `request` and `response` of a route each take
+ * the place of the gateway's.
+ */
+export const transform = definePlugin({
+  name: 'transform',
+  stage: 'shape',
+  options: transformSchema,
+  routeOptions: transformSchema.partial(),
+  setup(_host, everywhere) {
+    return {
+      onRoute: ({ options: own }) =>
+        hooksOf({
+          request: own?.request ?? everywhere.request,
+          response: own?.response ?? everywhere.response,
+          maxBodySize: own?.maxBodySize ?? everywhere.maxBodySize,
+        }),
+    }
+  },
+})
+
+function hooksOf({ request, response, maxBodySize }: Transform): RouteHooks | undefined {
+  if (request === undefined && response === undefined) return undefined
+  return {
+    ...(request && requestHooks(request, maxBodySize)),
+    ...(response && responseHooks(response, maxBodySize)),
+  }
+}
