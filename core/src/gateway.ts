@@ -2,6 +2,7 @@ import { normalise } from './config/normalise.ts'
 import { ConfigProblems, type Problem } from './config/problem.ts'
 import { GatewayError } from './contract/errors.ts'
 import type { Log } from './contract/host.ts'
+import { secretLogs } from './environment/secret-file.ts'
 import { dispatch } from './exchange/dispatch.ts'
 import { isThenable } from './exchange/plugin-failure.ts'
 import { problemReply } from './exchange/problem.ts'
@@ -106,6 +107,7 @@ class Kernel implements Gateway {
     this.#onLevel = onLevel
     this.#listeners = new ListenerSet(this.#events, log)
     this.#store = first.store
+    secretLogs.add(log)
   }
 
   get generations(): readonly GenerationInfo[] {
@@ -187,6 +189,7 @@ class Kernel implements Gateway {
       clearTimeout(cutOff)
       this.#draining.clear()
       await this.#store.settled()
+      secretLogs.delete(this.#log)
     })
     return this.#closed
   }

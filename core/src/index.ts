@@ -19,7 +19,7 @@ export type {
 export type { Config, GatewayDefinition, RouteTable } from './config/define-config.ts'
 export { defineConfig, defineGateway } from './config/define-config.ts'
 export { ConfigProblems, type Problem } from './config/problem.ts'
-export { cidr, duration, size } from './config/schema.ts'
+export { cidr, duration, secretText, size } from './config/schema.ts'
 export type { Duration, Size } from './config/units.ts'
 export type {
   BodyFilter,
@@ -65,6 +65,8 @@ export { type Definition, defineExtension, definePlugin, type Plugin, type Stage
 export type { InputOf, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
 export { defineSlot, type Slot } from './contract/slot.ts'
 export { type ProblemDetails, problem } from './exchange/problem.ts'
+export { env } from './environment/env.ts'
+export { Secret, secret } from './environment/secret.ts'
 export { createGateway, type Gateway, type GatewayOptions, type GenerationInfo, type ReloadResult } from './gateway.ts'
 export type { ListenerAddress } from './listen/listener.ts'
 export { addressTest } from './listen/trust.ts'

@@ -14,6 +14,7 @@ export type TypeErrors = 'ignore' | 'refuse' | 'show'
 
 export interface BringUpOptions {
   readonly file: string
+  readonly envFile: string | undefined
   readonly typeErrors: TypeErrors
   readonly watcher: FileWatcher | undefined
   /** The command line's changes to the config. */
@@ -39,15 +40,17 @@ export type BroughtUp =
  * config was taken: somebody else is about to load a newer one.
  */
 export function createBringUp(options: BringUpOptions): (signal: AbortSignal) => Promise<BroughtUp | undefined> {
-  const { file, typeErrors, watcher, adjust, apply } = options
+  const { file, envFile, typeErrors, watcher, adjust, apply } = options
   let serving: LoadedConfig | undefined
 
   return async signal => {
     const typing = typeErrors === 'ignore' ? Promise.resolve([]) : typesOf(file, signal)
-    const load = await loadConfigFile(file, { kernel })
+    const load = await loadConfigFile(file, { kernel, envFile })
     const files = new Set([...load.files, ...(serving?.files ?? [])])
     await watcher?.update(files, load.hashes)
-    const result = load.ok ? await take(load, typing, signal) : refusal(file, load.problems, await typing)
+    const result = load.ok
+      ? await take(load, typing, signal)
+      : refusal(file, placeProblems(load.problems, file), await typing)
     if (result?.ok) return result
     if (result === undefined || signal.aborted) return undefined
     // The load saw no module that is there for its types alone, yet the mistake may have to be mended in one.

@@ -1,7 +1,7 @@
 import type { Model } from '../config/model.ts'
 import { typecheck } from '../loader/typecheck.ts'
 import { defineCommand } from './command.ts'
-import { configFile } from './config-file.ts'
+import { configFile, envFileOption } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
 import { hasErrors, mergeProblems } from './problems.ts'
 import { count, countProblems, printProblems, shortName } from './report.ts'
@@ -10,26 +10,31 @@ export const check = defineCommand({
   details: `One line a problem on standard output: file:line:col severity CODE message. Plugins are not set up,
 so what only their set-up can find is not found here.`,
   options: {
+    ...envFileOption,
     strict: { type: 'boolean', help: 'Fail on warnings, too' },
     json: { type: 'boolean', help: 'Print the problems as a JSON array' },
   },
-  async run(given, { strict, json }) {
+  async run(given, { strict, json, 'env-file': envFile }) {
     const file = configFile(given)
-    const [{ model, problems: found }, types] = await Promise.all([inspectConfig(file), typecheck(file)])
+    const [inspection, types] = await Promise.all([inspectConfig(file, envFile), typecheck(file)])
+    const { model, variables, problems: found } = inspection
     const problems = mergeProblems(found, types, file)
     if (json) process.stdout.write(`${JSON.stringify(problems, undefined, 2)}\n`)
     else {
       printProblems(problems, process.stdout)
-      process.stderr.write(`${summary(file, hasErrors(problems) ? undefined : model, countProblems(problems))}\n`)
+      process.stderr.write(
+        `${summary(file, hasErrors(problems) ? undefined : model, variables, countProblems(problems))}\n`,
+      )
     }
     return hasErrors(problems) || (strict && problems.length > 0) ? 1 : 0
   },
 })
 
-function summary(file: string, model: Model | undefined, problems: string): string {
+function summary(file: string, model: Model | undefined, variables: readonly string[], problems: string): string {
   if (model === undefined) return problems
   const { routes, services, plugins } = model
   const parts = [count(routes.length, 'route'), count(services.length, 'service'), count(plugins.length, 'plugin')]
   const fine = problems === 'no problems' ? 'is fine' : `has ${problems}`
-  return `${shortName(file)} ${fine}: ${parts.join(', ')}`
+  const reads = variables.length === 0 ? '' : `; reads ${variables.toSorted().join(', ')}`
+  return `${shortName(file)} ${fine}: ${parts.join(', ')}${reads}`
 }

@@ -2,6 +2,11 @@ import { resolve } from 'node:path'
 import { findConfigFile } from '../loader/load.ts'
 import { NoConfigFile } from './no-config-file.ts'
 
+/** An option of every command that loads a config. */
+export const envFileOption = {
+  'env-file': { type: 'string', value: 'FILE', help: 'Environment variables from a .env file; those set already win' },
+} as const
+
 /** @throws NoConfigFile */
 export function configFile(given: string | undefined): string {
   const file = given === undefined ? findConfigFile(process.cwd()) : resolve(given)

@@ -1,6 +1,6 @@
 import type { Log } from '../contract/host.ts'
 import { defineCommand } from './command.ts'
-import { configFile } from './config-file.ts'
+import { configFile, envFileOption } from './config-file.ts'
 import { accessLogOn } from './override-listener.ts'
 import { countProblems, printFrames, shortName } from './report.ts'
 import { type Reload, type Reporter, serve } from './serve.ts'
@@ -9,12 +9,14 @@ export const dev = defineCommand({
   details: `A config with type errors is not taken: the gateway does not start with it, and a running one goes on with
 the last good config. Every request is logged, unless the config says log: { access: false }.`,
   options: {
+    ...envFileOption,
     'allow-type-errors': { type: 'boolean', help: 'Take the config at once and show its type errors after' },
   },
-  async run(given, { 'allow-type-errors': allowed }) {
+  async run(given, { 'allow-type-errors': allowed, 'env-file': envFile }) {
     return serve(configFile(given), {
       logLevel: undefined,
       watch: true,
+      envFile,
       typeErrors: allowed ? 'show' : 'refuse',
       adjust: accessLogOn,
       createReporter,

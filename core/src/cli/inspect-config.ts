@@ -11,14 +11,17 @@ export const kernel = { '@gateway/core': core }
 export interface Inspection {
   /** Undefined when a problem is an error. */
   readonly model: Model | undefined
+  /** Names of the environment variables that it asks for. */
+  readonly variables: readonly string[]
   /** With their places, in the order of these. */
   readonly problems: readonly Problem[]
 }
 
 /** Loads and checks a config and starts nothing of it. */
-export async function inspectConfig(file: string): Promise<Inspection> {
-  const load = await loadConfigFile(file, { kernel })
-  if (!load.ok) return { model: undefined, problems: sortProblems(load.problems) }
+export async function inspectConfig(file: string, envFile: string | undefined): Promise<Inspection> {
+  const load = await loadConfigFile(file, { kernel, envFile })
+  if (!load.ok) return { model: undefined, variables: [], problems: sortProblems(placeProblems(load.problems, file)) }
   const { model, problems } = normalise(load.config)
-  return { model, problems: sortProblems([...load.warnings, ...placeProblems(problems, file)]) }
+  const variables = [...load.variables.keys()]
+  return { model, variables, problems: sortProblems([...load.warnings, ...placeProblems(problems, file)]) }
 }

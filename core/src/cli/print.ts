@@ -1,15 +1,15 @@
 import type { Model } from '../config/model.ts'
 import { defineCommand } from './command.ts'
-import { configFile } from './config-file.ts'
+import { configFile, envFileOption } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
 import { redact } from './redact.ts'
 import { printProblems } from './report.ts'
 
 export const print = defineCommand({
   details: 'Defaults are filled in, durations are milliseconds, sizes are bytes, secrets are redacted.',
-  options: {},
-  async run(given) {
-    const { model, problems } = await inspectConfig(configFile(given))
+  options: envFileOption,
+  async run(given, { 'env-file': envFile }) {
+    const { model, problems } = await inspectConfig(configFile(given), envFile)
     if (model === undefined) {
       printProblems(problems, process.stderr)
       return 1

@@ -1,3 +1,5 @@
+import { Secret } from '../environment/secret.ts'
+
 /** Words that, at the end of a key, make its value a secret. */
 const secretWords = new Set([
   'secret',
@@ -21,7 +23,7 @@ const redacted = '[redacted]'
  *
  * A key that ends in a word such as `secret`, `password`, `token` or `key` (`apiKey`, `client_secret`, `X-API-Key`)
  * hides everything below it but booleans and null, except `publicKey`. So does a pair `{ name, value }` whose name does,
- * the password of a URL and such a parameter in its query.
+ * the password of a URL and such a parameter in its query. A Secret shows its name.
  */
 export function redact(value: unknown): unknown {
   return show(value, false, [])
@@ -31,6 +33,7 @@ export function redact(value: unknown): unknown {
 function show(value: unknown, secret: boolean, above: readonly object[]): unknown {
   if (value === null || value === undefined || typeof value === 'boolean') return value
   if (typeof value === 'function') return `[function${value.name === '' ? '' : ` ${value.name}`}]`
+  if (value instanceof Secret) return String(value)
   if (typeof value !== 'object') return secret ? redacted : showPrimitive(value)
   if (above.includes(value)) return '[circular]'
   const inside = [...above, value]

@@ -1,15 +1,15 @@
 import type { FieldPredicate, RouteAction, RouteModel } from '../config/model.ts'
 import { defineCommand } from './command.ts'
-import { configFile } from './config-file.ts'
+import { configFile, envFileOption } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
 import { redact } from './redact.ts'
 import { printProblems } from './report.ts'
 import { compareRoutes } from './route-order.ts'
 
 export const routes = defineCommand({
-  options: { json: { type: 'boolean', help: 'Print them as a JSON array' } },
-  async run(given, { json }) {
-    const { model, problems } = await inspectConfig(configFile(given))
+  options: { ...envFileOption, json: { type: 'boolean', help: 'Print them as a JSON array' } },
+  async run(given, { json, 'env-file': envFile }) {
+    const { model, problems } = await inspectConfig(configFile(given), envFile)
     if (model === undefined) {
       printProblems(problems, process.stderr)
       return 1

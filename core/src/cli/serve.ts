@@ -13,6 +13,7 @@ export interface ServeOptions {
   /** Holds whatever the config says, now and after every reload. */
   readonly logLevel: LogLevel | undefined
   readonly watch: boolean
+  readonly envFile: string | undefined
   readonly typeErrors: TypeErrors
   adjust(config: unknown): unknown
   /** Tells how reloads went. */
@@ -56,6 +57,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     : undefined
   const bringUp = createBringUp({
     file,
+    envFile: options.envFile,
     typeErrors: options.typeErrors,
     watcher,
     adjust: options.adjust,

@@ -2,7 +2,7 @@ import { formatProblem, type Problem } from '../config/problem.ts'
 import type { Log } from '../contract/host.ts'
 import type { LogLevel } from '../log.ts'
 import { defineCommand, UsageError } from './command.ts'
-import { configFile } from './config-file.ts'
+import { configFile, envFileOption } from './config-file.ts'
 import { overrideListener } from './override-listener.ts'
 import { shortName } from './report.ts'
 import { type Reporter, serve } from './serve.ts'
@@ -16,13 +16,15 @@ at once. SIGHUP reloads the config.`,
     port: { type: 'string', value: 'N', help: "Port of the first listener, instead of the config's" },
     host: { type: 'string', value: 'H', help: "Address of the first listener, instead of the config's" },
     'log-level': { type: 'string', value: 'LEVEL', choices: logLevels, help: "Instead of the config's" },
+    ...envFileOption,
     watch: { type: 'boolean', help: 'Reload when a file of the config is saved' },
   },
-  async run(given, { port: portText, host, 'log-level': level, watch }) {
+  async run(given, { port: portText, host, 'log-level': level, 'env-file': envFile, watch }) {
     const port = portText === undefined ? undefined : readPort(portText)
     return serve(configFile(given), {
       logLevel: logLevels.find(known => known === level),
       watch,
+      envFile,
       typeErrors: 'ignore',
       adjust: config => overrideListener(config, { port, host }),
       createReporter,

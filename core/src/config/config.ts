@@ -3,6 +3,7 @@ import type { RouteHooks } from '../contract/hooks.ts'
 import type { Extension, Points, TargetSpec } from '../contract/host.ts'
 import type { Plugin } from '../contract/plugin.ts'
 import type { AnySlot } from '../contract/slot.ts'
+import type { Secret } from '../environment/secret.ts'
 import type { Duration, Size } from './units.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a list of plugins of every kind; what each carries is inferred again below
@@ -78,8 +79,8 @@ export interface Limits {
 export interface Certificate {
   /** With the certificates between it and its root, if there are any. */
   cert: string
-  /** Its private key, not encrypted. */
-  key: string
+  /** Its private key, not encrypted. Of a Secret, the PEM text; read with the certificate, when the config is loaded. */
+  key: string | Secret
 }
 
 /** The certificate given here serves clients that ask for no name or an unknown one. */
@@ -212,7 +213,7 @@ interface ServiceBase<P> {
   tls?: {
     /** PEM. */ ca?: string
     cert?: string
-    key?: string
+    key?: string | Secret
     serverName?: string
     minVersion?: 'TLSv1.2' | 'TLSv1.3'
   }

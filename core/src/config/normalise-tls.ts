@@ -1,8 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type * as z from 'zod'
+import { readSmallFile, whyUnreadable } from '../environment/read-small-file.ts'
+import { Secret } from '../environment/secret.ts'
 import { alternativeNames } from '../http1/peer-certificate.ts'
 import type { ConfigPath, Report } from './issues.ts'
 import type { CertificateModel, ListenerTlsModel } from './model.ts'
@@ -62,7 +63,7 @@ export function readTls(
 }
 
 function readCertificate(
-  pair: { cert: string; key: string },
+  pair: { cert: string; key: string | Secret },
   path: ConfigPath,
   reading: Reading,
 ): CertificateModel | undefined {
@@ -130,7 +131,8 @@ function readAuthorities(value: string, path: ConfigPath, reading: Reading): str
 /** Beyond this it is no PEM file that anybody meant. */
 const maxPemBytes = 4 * 1024 * 1024
 
-function readPem(value: string, path: ConfigPath, { files, report }: Reading): Pem | undefined {
+function readPem(value: string | Secret, path: ConfigPath, { files, report }: Reading): Pem | undefined {
+  if (value instanceof Secret) return { text: value.value, name: String(value) }
   if (value.includes('-----BEGIN ')) return { text: value, name: 'the text' }
   if (noPath.test(value)) {
     const message = `is neither PEM text nor the path of a PEM file: a string of ${value.length} characters`
@@ -139,11 +141,7 @@ function readPem(value: string, path: ConfigPath, { files, report }: Reading): P
   const file = resolve(value)
   files.add(file)
   try {
-    const stats = statSync(file)
-    // Reading a FIFO or a device would wait for ever.
-    if (!stats.isFile()) throw new TypeError('it is not a file')
-    if (stats.size > maxPemBytes) throw new TypeError('it is too large for a PEM file')
-    return { text: readFileSync(file, 'utf8'), name: value }
+    return { text: readSmallFile(file, maxPemBytes).toString(), name: value }
   } catch (error) {
     report({ code: 'CONFIG_CERTIFICATE', message: `cannot read ${value}: ${whyUnreadable(error)}`, path })
   }
@@ -152,17 +150,6 @@ function readPem(value: string, path: ConfigPath, { files, report }: Reading): P
 /** What looks like key material that lost its frame must not be shown as the path of a file that is not there. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: no path has one
 const noPath = /[\0-\x1f]|^[A-Za-z0-9+/=]{64,}$|^.{1024}/s
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EACCES: 'this process may not read it',
-}
-
-function whyUnreadable(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return ('code' in error && reasons[String(error.code)]) || error.message
-}
 
 /** Why OpenSSL does not take these settings; undefined when it does. */
 function refusal(settings: { cert?: string; key?: string; ciphers?: string | undefined }): string | undefined {

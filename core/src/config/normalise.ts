@@ -1,6 +1,8 @@
 import * as z from 'zod'
+import { lookAgain } from '../environment/secret-file.ts'
 import { findConflicts } from '../routing/conflicts.ts'
 import { isRecord, parse, type Report, unknownKey } from './issues.ts'
+import { lintSecrets } from './lint-secrets.ts'
 import type { ListenerModel, Model, RouteModel, ServiceModel } from './model.ts'
 import { readPlugins } from './normalise-plugins.ts'
 import { readRoutes } from './normalise-routes.ts'
@@ -19,8 +21,9 @@ export interface Normalised {
 
 const settingsSchema = z.object(settingsShape)
 
-/** Turns what a config file exports into the model, or into every problem there is in it. Never throws, starts nothing. Reads certificates. */
+/** Turns what a config file exports into the model, or into every problem there is in it. Never throws, starts nothing. Reads certificates and keys. */
 export function normalise(config: unknown): Normalised {
+  lookAgain()
   const problems: Problem[] = []
   const report: Report = problem => problems.push({ severity: 'error', ...problem })
   if (!isRecord(config)) {
@@ -45,6 +48,7 @@ export function normalise(config: unknown): Normalised {
   if (failed || settings === undefined) return { model: undefined, problems, files }
   const { timeoutStatus, drainTimeout: drainTimeoutMs, log } = settings
   const model = { listeners, plugins: plugins.list, services, routes, timeoutStatus, drainTimeoutMs, files, log }
+  lintSecrets(model, report)
   return { model, problems, files }
 }
 

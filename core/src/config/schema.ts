@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import { Secret, toSecret } from '../environment/secret.ts'
 import { type Duration, parseDuration, parseSize, type Size } from './units.ts'
 
 /** A duration as a config writes it; the output is milliseconds. For plugins' options, too. */
@@ -20,11 +21,30 @@ export function size(): z.ZodPipe<z.ZodCustom<Size, Size>, z.ZodTransform<number
     .transform(value => parseSize(value) ?? 0)
 }
 
+/**
+ * A secret as a config gives it, `secret('NAME')`, `secret.file(path)` or its text; the output is always a Secret. For
+ * plugins' options: `check` warns of text.
+ */
+export function secretText(): z.ZodPipe<
+  z.ZodCustom<string | Secret, string | Secret>,
+  z.ZodTransform<Secret, string | Secret>
+> {
+  return z
+    .custom<string | Secret>(value => value instanceof Secret || (typeof value === 'string' && value !== ''), {
+      error: ({ input }) =>
+        input === ''
+          ? 'must not be empty'
+          : `${input === undefined ? 'is missing: it' : ''} must be secret('NAME'), secret.file(path) or a string`.trim(),
+    })
+    .transform(toSecret)
+}
+
 /** A value as a message shows it: short, and of a secret at most its type. */
 export function show(value: unknown): string {
   if (typeof value === 'string')
     return value.length > 60 ? `a string of ${value.length} characters` : JSON.stringify(value)
   if (value === null || typeof value !== 'object') return typeof value === 'function' ? 'a function' : String(value)
+  if (value instanceof Secret) return String(value)
   return Array.isArray(value) ? 'an array' : 'an object'
 }
 
@@ -177,7 +197,10 @@ export const serviceShape = {
     .strictObject({
       ca: z.string().optional(),
       cert: z.string().optional(),
-      key: z.string().optional(),
+      key: z
+        .union([z.string(), z.instanceof(Secret)])
+        .transform(key => (key instanceof Secret ? key.value : key))
+        .optional(),
       serverName: z.string().optional(),
       minVersion: z.literal(['TLSv1.2', 'TLSv1.3']).optional(),
     })
@@ -226,7 +249,7 @@ const paths = z.strictObject({
 })
 
 const pem = z.string().min(1)
-const certificate = { cert: pem, key: pem }
+const certificate = { cert: pem, key: z.union([pem, z.instanceof(Secret)]) }
 const tlsVersion = z.literal(['TLSv1.2', 'TLSv1.3'])
 
 export const listenerTls = z.strictObject({

@@ -1,10 +1,15 @@
 import { existsSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
+import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
+import { whyUnreadable } from '../environment/read-small-file.ts'
+import { collectReadings, type Readings } from '../environment/readings.ts'
 import { bundleConfig, type ContentHash, type Graph } from './load-bundle.ts'
+import { applyEnvFile } from './load-env-file.ts'
 import { type CompiledBundle, compileBundle, evaluateBundle, importMeta } from './load-evaluate.ts'
 import { pinKernel } from './load-kernel.ts'
 import { type SourcePlace, thrownAt, thrownProblem } from './load-problem.ts'
+import { faultProblems, variableHashes, watchFaults, withoutConsequences } from './load-readings.ts'
 import { realPath } from './load-resolve.ts'
 
 export type { SourcePlace } from './load-problem.ts'
@@ -17,10 +22,15 @@ export interface LoadOptions {
    * objects; a specifier of the kernel that is not among them is resolved from the running installation.
    */
   kernel?: Readonly<Record<string, object>>
+  /** A `.env` file, read anew at each load; variables that were set outside of it win. */
+  envFile?: string | undefined
 }
 
 interface Watched {
-  /** Absolute paths of every local file in the graph, the config first, and of files that were looked for and missing. */
+  /**
+   * Absolute paths of every local file in the graph, the config first, of the `.env` file, and of files that were looked
+   * for and missing. Not those of secrets: a secret is rotated without a reload.
+   */
   files: string[]
   /** The content each of `files` had when it was read; undefined for a missing one. The watcher's starting point. */
   hashes: ReadonlyMap<string, ContentHash | undefined>
@@ -30,6 +40,8 @@ export interface LoadedConfig extends Watched {
   ok: true
   /** The default export. */
   config: unknown
+  /** The environment variables that the config asked for, with hashes of what they held; undefined: not set. */
+  variables: ReadonlyMap<string, ContentHash | undefined>
   warnings: Problem[]
   /** Where in the config's own files an error was thrown, also one thrown later by a function of the config. */
   sourceOf(error: unknown): SourcePlace | undefined
@@ -39,7 +51,7 @@ export interface LoadedConfig extends Watched {
 
 export interface FailedLoad extends Watched {
   ok: false
-  /** At least one of severity `error`. */
+  /** At least one of severity `error`. Those of the config's content have a path, and as yet no place. */
   problems: Problem[]
 }
 
@@ -71,41 +83,69 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
   const refused = refuse(entry)
   if (refused !== undefined) return { ok: false, problems: [refused], ...watched(graph) }
 
+  const problem = options.envFile === undefined ? undefined : readEnvFile(resolve(options.envFile), graph)
+  if (problem !== undefined) return { ok: false, problems: [problem], ...watched(graph) }
+
   const timeoutMs = options.timeoutMs ?? 10_000
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(), timeoutMs)
   loads += 1
   pinKernel()
   const name = `${realPath(entry)}.load-${loads}.cjs`
+  const readings: Readings = { variables: new Map(), faults: [] }
+  /** A config that asked for what is not there is refused, and told what else is wrong with it. */
+  const fail = (others: readonly Problem[], config?: unknown): FailedLoad => {
+    watchFaults(readings, graph.watch)
+    const faults = faultProblems(readings, name, graph.sources)
+    const problems = [...faults, ...(faults.length === 0 ? others : withoutConsequences(others, config))]
+    return { ok: false, problems, ...watched(graph) }
+  }
   try {
     const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {} })
     const bundle = await unlessAborted(bundling, timeout.signal)
-    if (bundle.code === undefined) return { ok: false, problems: bundle.problems, ...watched(graph) }
+    if (bundle.code === undefined) return fail(bundle.problems)
     const compiled = compileBundle(bundle.code, name)
     const host = { external: (key: string) => bundle.externals.get(key), meta: importMeta }
-    const { namespace, warnings } = await evaluateBundle(compiled, host, graph.sources, timeout.signal)
-    if (!('default' in namespace)) {
-      return { ok: false, problems: [noDefaultExport(entry, Object.keys(namespace))], ...watched(graph) }
-    }
-    return loaded(namespace.default, [...bundle.problems, ...warnings], compiled, graph)
+    const evaluate = () => evaluateBundle(compiled, host, graph.sources, timeout.signal)
+    const { namespace, warnings } = await collectReadings(readings, evaluate)
+    if (!('default' in namespace)) return fail([noDefaultExport(entry, Object.keys(namespace))])
+    const config = namespace.default
+    if (readings.faults.length > 0) return fail(normalise(config).problems, config)
+    return loaded(config, variableHashes(readings), [...bundle.problems, ...warnings], compiled, graph)
   } catch (error) {
-    const problem = timeout.signal.aborted
+    const thrown = timeout.signal.aborted
       ? timedOut(entry, timeoutMs)
       : thrownProblem(error, thrownAt(error, name, graph.sources), entry)
-    return { ok: false, problems: [problem], ...watched(graph) }
+    return fail([thrown])
   } finally {
     clearTimeout(timer)
   }
 }
 
-function loaded(config: unknown, warnings: Problem[], compiled: CompiledBundle, graph: Graph): LoadedConfig {
+function readEnvFile(file: string, graph: Graph): Problem | undefined {
+  graph.watch.set(file, undefined)
+  try {
+    graph.watch.set(file, applyEnvFile(file))
+  } catch (error) {
+    const message = `The file of --env-file cannot be read: ${whyUnreadable(error)}`
+    return { severity: 'error', code: 'CONFIG_ENV_FILE', message, file }
+  }
+}
+
+function loaded(
+  config: unknown,
+  variables: LoadedConfig['variables'],
+  warnings: Problem[],
+  compiled: CompiledBundle,
+  graph: Graph,
+): LoadedConfig {
   // The source map lives as long as the compiled code does.
   let held: CompiledBundle | undefined = compiled
   const sourceOf = (error: unknown) => held && thrownAt(error, held.name, graph.sources)
   const dispose = () => {
     held = undefined
   }
-  return { ok: true, config, warnings, sourceOf, dispose, ...watched(graph) }
+  return { ok: true, config, variables, warnings, sourceOf, dispose, ...watched(graph) }
 }
 
 function watched({ watch }: Graph): Watched {
