@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { Secret } from '../config/environment/secret.ts'
 import { redact } from './redact.ts'
 
 describe('secrets', () => {
@@ -25,6 +26,11 @@ describe('secrets', () => {
   ])('%s', name => {
     expect(redact({ [name]: 'x' })).toEqual({ [name]: '[redacted]' })
     expect(redact(new Map([[name, 'x']]))).toEqual({ [name]: '[redacted]' })
+  })
+
+  test('a Secret shows its name, whatever its key', () => {
+    const given = new Secret('NAME', () => 'x')
+    expect(redact({ token: given, other: [given] })).toEqual({ token: '[secret NAME]', other: ['[secret NAME]'] })
   })
 
   test.each(['keyId', 'tokenUrl', 'monkey', 'publicKey', 'public_key', 'jwks', 'cert', 'name', 'secretary'])(

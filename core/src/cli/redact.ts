@@ -1,4 +1,4 @@
-import { Secret } from '../environment/secret.ts'
+import { Secret } from '../config/environment/secret.ts'
 
 /** Words that, at the end of a key, make its value a secret. */
 const secretWords = new Set([

@@ -3,7 +3,7 @@ import type { RouteHooks } from '../contract/hooks.ts'
 import type { Extension, Points, TargetSpec } from '../contract/host.ts'
 import type { Plugin } from '../contract/plugin.ts'
 import type { AnySlot } from '../contract/slot.ts'
-import type { Secret } from '../environment/secret.ts'
+import type { Secret } from './environment/secret.ts'
 import type { Duration, Size } from './units.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a list of plugins of every kind; what each carries is inferred again below

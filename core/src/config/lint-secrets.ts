@@ -1,4 +1,4 @@
-import { isInline, Secret } from '../environment/secret.ts'
+import { isInline, Secret } from './environment/secret.ts'
 import { type ConfigPath, isRecord, type Report } from './issues.ts'
 import type { Model } from './model.ts'
 

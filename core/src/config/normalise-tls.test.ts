@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { createAuthority } from '../../../test/support/certificates.ts'
+import { Secret, secret } from './environment/secret.ts'
 import { normalise } from './normalise.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-tls-'))
@@ -55,6 +56,23 @@ describe('certificates', () => {
     })
     expect(files).toEqual([a.certFile, a.keyFile, authority.certFile])
     expect(model?.files).toEqual(files)
+  })
+
+  test('the key as a secret, also when its file was replaced a moment ago; upstream likewise', () => {
+    const file = write('secret.key', b.key)
+    const key = secret.file(file)
+    expect(problemOf({ cert: a.cert, key })).toMatchObject({
+      message: `[secret ${file}] is not the key of the certificate in the text`,
+    })
+    write('secret.key', a.key)
+    const { tls, files } = read({ cert: a.cert, key })
+    expect(tls?.certificates[0].key).toBe(a.key.trimEnd())
+    expect(files).toEqual([])
+    expect(problemOf({ cert: a.cert, key: new Secret('NONE', () => 'sw0rdfish') })?.message).toBe(
+      '[secret NONE] holds no private key that can be read (PEM)',
+    )
+    const services = { s: { targets: ['https://127.0.0.1:1'], tls: { key } } }
+    expect(normalise({ services, routes: {} }).model?.services[0]?.tls).toEqual({ key: a.key.trimEnd() })
   })
 
   test('a chain, and text around the certificates', () => {

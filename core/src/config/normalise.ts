@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { lookAgain } from '../environment/secret-file.ts'
 import { findConflicts } from '../routing/conflicts.ts'
+import { lookAgain } from './environment/secret-file.ts'
 import { isRecord, parse, type Report, unknownKey } from './issues.ts'
 import { lintSecrets } from './lint-secrets.ts'
 import type { ListenerModel, Model, RouteModel, ServiceModel } from './model.ts'

@@ -1,7 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { Secret } from './environment/secret.ts'
 import { type Report, validate } from './issues.ts'
-import { duration, headerRules, listener, origin, routeShape, serviceShape, show, size, timeouts } from './schema.ts'
+import {
+  duration,
+  headerRules,
+  listener,
+  origin,
+  routeShape,
+  secretText,
+  serviceShape,
+  show,
+  size,
+  timeouts,
+} from './schema.ts'
 
 /** The parsed value, or what is wrong with it as `path: message`. */
 function read(schema: z.ZodType, value: unknown): unknown {
@@ -19,6 +31,20 @@ test('durations and sizes for plugins: units resolved, and a message with the re
   ])
   expect(read(size(), '10s')).toEqual([`: must be a size, such as 1024 (bytes), '16kb' or '10mb', not "10s"`])
   expect(read(z.object({ wait: duration().prefault('1s') }), {})).toEqual({ wait: 1000 })
+})
+
+test('secrets for plugins: always a Secret, and no text in a message', () => {
+  const given = new Secret('GIVEN', () => 'x')
+  expect(read(secretText(), given)).toBe(given)
+  const made = read(secretText(), 'sw0rdfish')
+  expect(made instanceof Secret && [made.value, String(made)]).toEqual(['sw0rdfish', '[secret inline]'])
+  const forms = "must be secret('NAME'), secret.file(path) or a string"
+  expect(read(secretText(), 5)).toEqual([`: ${forms}`])
+  expect(read(secretText(), '')).toEqual([': must not be empty'])
+  expect(read(z.object({ token: secretText() }), {})).toEqual([`token: is missing: it ${forms}`])
+  expect(read(z.object({ token: secretText().optional() }), {})).toEqual({})
+  // Where text is asked for, a secret is named and not told.
+  expect(read(z.object({ name: z.string() }), { name: given })).toEqual(['name: must be a string, not [secret GIVEN]'])
 })
 
 test('values are shown short', () => {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
-import { Secret, toSecret } from '../environment/secret.ts'
+import { Secret, toSecret } from './environment/secret.ts'
 import { type Duration, parseDuration, parseSize, type Size } from './units.ts'
 
 /** A duration as a config writes it; the output is milliseconds. For plugins' options, too. */

@@ -1,5 +1,5 @@
 import { parseEnv } from 'node:util'
-import { readSmallFile } from '../environment/read-small-file.ts'
+import { readSmallFile } from '../config/environment/read-small-file.ts'
 import { type ContentHash, contentHash } from './load-bundle.ts'
 
 const maxBytes = 1024 ** 2
@@ -18,7 +18,9 @@ export function applyEnvFile(file: string): ContentHash {
   for (const [name, value] of applied) if (process.env[name] === value) delete process.env[name]
   applied = new Map()
   for (const [name, value] of Object.entries(parseEnv(content.toString()))) {
-    if (value === undefined || process.env[name] !== undefined) continue
+    // What is there with the same value came from this file: Node itself looks for --env-file among our arguments.
+    const held = process.env[name]
+    if (value === undefined || (held !== undefined && held !== value)) continue
     process.env[name] = value
     applied.set(name, value)
   }

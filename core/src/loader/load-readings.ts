@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
+import { readSmallFile } from '../config/environment/read-small-file.ts'
+import { isPlaceholder, type Readings } from '../config/environment/readings.ts'
+import { Secret } from '../config/environment/secret.ts'
 import type { Problem } from '../config/problem.ts'
-import { readSmallFile } from '../environment/read-small-file.ts'
-import { isPlaceholder, type Readings } from '../environment/readings.ts'
-import { Secret } from '../environment/secret.ts'
 import { type ContentHash, contentHash, type Graph } from './load-bundle.ts'
 import { type SourcePlace, thrownAt } from './load-problem.ts'
 

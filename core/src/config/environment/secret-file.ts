@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import type { Log } from '../contract/host.ts'
+import type { Log } from '../../contract/host.ts'
 import { readSmallFile, whyUnreadable } from './read-small-file.ts'
 
 /** How long a value is taken for the file's without another look, in milliseconds. */
@@ -66,7 +66,9 @@ function tell(level: keyof Log, message: string, fields: object): void {
 }
 
 function read(file: string): string {
-  const text = readSmallFile(file, maxBytes).toString().replace(/\r?\n$/, '')
+  const text = readSmallFile(file, maxBytes)
+    .toString()
+    .replace(/\r?\n$/, '')
   if (text === '') throw new TypeError('it is empty')
   return text
 }

@@ -1,6 +1,6 @@
-import { didYouMean } from '../config/issues.ts'
-import { show } from '../config/schema.ts'
-import { type Duration, parseDuration, parseSize, type Size } from '../config/units.ts'
+import { didYouMean } from '../issues.ts'
+import { show } from '../schema.ts'
+import { type Duration, parseDuration, parseSize, type Size } from '../units.ts'
 import { missingVariable, placeholderNumber, placeholderText, readVariable, reportFault } from './readings.ts'
 
 interface Default<T> {
@@ -40,7 +40,7 @@ function number(name: string, options: NumberOptions = {}): number {
     ...(options.min === undefined ? [] : [`at least ${min}`]),
     ...(options.max === undefined ? [] : [`at most ${max}`]),
   ].join(' and ')
-  return read(name, options.default, placeholderNumber, text => {
+  return read(name, options.default, placeholderNumber(), text => {
     const value = text.trim() === '' ? Number.NaN : Number(text)
     const fits = Number.isFinite(value) && (!integer || Number.isInteger(value)) && value >= min && value <= max
     return fits ? { value } : { fault: `must be ${kind}${bounds && ` of ${bounds}`}, not ${show(text)}` }
@@ -71,7 +71,7 @@ function url(name: string, options: UrlOptions = {}): string {
 
 /** Milliseconds. The variable is written with its unit: `10s`, `1m`. */
 function duration(name: string, options: Default<Duration> = {}): number {
-  return read(name, parseDuration(options.default), placeholderNumber, text => {
+  return read(name, parseDuration(options.default), placeholderNumber(), text => {
     const value = parseDuration(text)
     return value === undefined ? { fault: `must be a duration such as 10s or 1m, not ${show(text)}` } : { value }
   })
@@ -79,7 +79,7 @@ function duration(name: string, options: Default<Duration> = {}): number {
 
 /** Bytes. The variable is written with its unit: `16kb`, `10mb`. */
 function size(name: string, options: Default<Size> = {}): number {
-  return read(name, parseSize(options.default), placeholderNumber, text => {
+  return read(name, parseSize(options.default), placeholderNumber(), text => {
     const value = parseSize(text)
     return value === undefined ? { fault: `must be a size such as 16kb or 10mb, not ${show(text)}` } : { value }
   })

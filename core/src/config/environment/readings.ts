@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { ConfigProblems, type Problem } from '../config/problem.ts'
+import { ConfigProblems, type Problem } from '../problem.ts'
 
 /** What a config asked its surroundings for while it was evaluated. */
 export interface Readings {
@@ -68,10 +68,16 @@ const mark = 'gateway-unset-'
 
 /** Stands for a text that is missing until the config is refused for it. Fit to be part of a path, a URL or a header. */
 export const placeholderText = (name: string) => mark + name.replace(/[^\w-]/g, '-')
-/** Stands for a number. What is calculated from it is one, too. */
-export const placeholderNumber = Number.NaN
+const firstNumber = 61_000
 
-/** Whether a value stands for something that is missing, or was made of it. */
+/**
+ * Stands for a number. Within the bounds of ports, sizes and durations, or what stands beside it would not be checked; and
+ * another one each time, since two ports must not look like one.
+ */
+export const placeholderNumber = () => firstNumber + (collector()?.faults.length ?? 0)
+
+/** Whether a value that a config was refused for stands for something that is missing. */
 export function isPlaceholder(value: unknown): boolean {
-  return typeof value === 'string' ? value.toLowerCase().includes(mark) : Number.isNaN(value)
+  if (typeof value === 'string') return value.toLowerCase().includes(mark)
+  return typeof value === 'number' && value >= firstNumber && value < firstNumber + 1_000
 }
