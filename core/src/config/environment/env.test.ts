@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ConfigProblems } from '../problem.ts'
 import { env } from './env.ts'
@@ -88,7 +89,7 @@ describe('missing', () => {
     const values = await collectReadings(readings, async () => {
       const first = [env.string('A_1'), env.number('NUMBER')]
       await new Promise(resolve => setImmediate(resolve))
-      late = () => env.string('LATE')
+      late = AsyncResource.bind(() => env.string('LATE'))
       return [...first, `${env.url('B', { protocols: ['https'] })}/x`, env.duration('C'), env.boolean('D')]
     })
     expect(values.map(isPlaceholder)).toEqual([true, true, true, true, false])
@@ -101,7 +102,7 @@ describe('missing', () => {
       'D is not set',
     ])
     expect([...readings.variables.keys()]).toEqual(['A_1', 'NUMBER', 'B', 'C', 'D'])
-    // A hook of the config that runs later is told at once.
+    // A timer of the config that fires later is told at once.
     expect(late).toThrow(ConfigProblems)
   })
 
