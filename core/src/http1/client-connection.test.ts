@@ -149,13 +149,25 @@ describe('responses', () => {
     expect(to.stats.idle).toBe(1)
   })
 
-  test('any number of 1xx, then the answer', async () => {
+  test('some 1xx, then the answer', async () => {
     const { response, to } = await exchange(
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${ok('x')}`,
     )
     expect(response.informational).toEqual([100, 103, 102])
     expect(response.calls.slice(-3)).toEqual(['head', 'data', 'end'])
     expect(to.stats.idle).toBe(1)
+  })
+
+  test('not more than 32 times 1xx for each', async () => {
+    const server = await upstream(async peer => {
+      for (const count of [32, 32, 33]) await peer.answer('HTTP/1.1 102 Processing\r\n\r\n'.repeat(count) + ok('x'))
+    })
+    const to = pool(server.origin)
+    for (const code of [undefined, undefined, 'GATEWAY_UPSTREAM_INVALID']) {
+      const response = await send(to).response.over()
+      expect([response.informational.length, response.error?.code]).toEqual([32, code])
+    }
+    expect(to.stats.open).toBe(0)
   })
 
   test('byte by byte', async () => {

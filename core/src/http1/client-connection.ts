@@ -1,7 +1,14 @@
 import type { Socket } from 'node:net'
 import type { GatewayError } from '../contract/errors.ts'
 import { BodyDecoder, type DecoderSink } from './body-decoder.ts'
-import { invalid, readingFailed, type UpstreamErrorCode, upstreamError } from './client-errors.ts'
+import {
+  invalid,
+  maxInformational,
+  readingFailed,
+  tooManyInformational,
+  type UpstreamErrorCode,
+  upstreamError,
+} from './client-errors.ts'
 import { keepAliveMs } from './client-keep-alive.ts'
 import { readPastWriteErrors } from './client-socket.ts'
 import type { RequestStream, StreamConnection } from './client-stream.ts'
@@ -53,6 +60,8 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   #stream: RequestStream | undefined
   /** The final head has come. */
   #inBody = false
+  /** 1xx that came before it. */
+  #informational = 0
   #trailers: Fields | undefined
   /** A byte of a response has been seen: the request has been acted on. */
   #answering = false
@@ -95,6 +104,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   start(stream: RequestStream, now: number): void {
     this.#stream = stream
     this.#inBody = false
+    this.#informational = 0
     this.#answering = false
     this.#trailers = undefined
     this.#blocked = false
@@ -260,6 +270,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
       return
     }
     if (status < 200) {
+      if (++this.#informational > maxInformational) throw invalid(tooManyInformational)
       if (status === 100) this.#awaitsContinue = false
       this.#arm(performance.now())
       fields.removeHopByHop()

@@ -18,6 +18,13 @@ export function invalid(reason: string): GatewayError {
   return new GatewayError('GATEWAY_UPSTREAM_INVALID', reason)
 }
 
+/**
+ * Informational responses to one request. Each is a sign of progress that gives the final one its time anew (102 exists
+ * for that), so that without a limit there would be no end of them.
+ */
+export const maxInformational = 32
+export const tooManyInformational = `sent more than ${maxInformational} informational responses`
+
 /** Turns what was thrown while a response was read into the exchange's error. */
 export function readingFailed(origin: string, thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) {

@@ -1,6 +1,6 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { GatewayError } from '../contract/errors.ts'
-import { type UpstreamErrorCode, upstreamError } from '../http1/client-errors.ts'
+import { maxInformational, tooManyInformational, type UpstreamErrorCode, upstreamError } from '../http1/client-errors.ts'
 import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
 import { known } from '../http1/known-fields.ts'
@@ -72,6 +72,8 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
 
   /** The final head has come. */
   #inBody = false
+  /** 1xx that came before it. */
+  #informational = 0
   #body: IncomingBody | undefined
   /** Content-Length of the response; -1 when there was none, or none that a body follows from. */
   #length = -1
@@ -232,6 +234,9 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
     if (this.#h2 !== h2 || this.#inBody || status < 100 || status === 101) return
     const now = performance.now()
     this.#session?.heard(now)
+    if (++this.#informational > maxInformational) {
+      return this.#giveUp(this.#error('GATEWAY_UPSTREAM_INVALID', tooManyInformational))
+    }
     if (status === 100) this.#awaitsContinue = false
     this.#arm(now)
     const fields = fieldsOf(list)

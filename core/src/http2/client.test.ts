@@ -201,6 +201,21 @@ describe('a response', () => {
     expect(got.events).toEqual(['connected', '100', '103', 'head', 'end'])
   })
 
+  test.each([
+    [32, undefined],
+    [33, 'GATEWAY_UPSTREAM_INVALID'],
+  ])('begins with %i times 1xx', async (count, code) => {
+    await using server = await upstream(stream => {
+      for (let n = 0; n < count; n++) stream.additionalHeaders({ ':status': 102 })
+      stream.respond()
+      stream.end()
+    })
+    await using to = pool(server.origin)
+    const got = send(to)
+    await got.over
+    expect([got.events.filter(event => event === '102').length, got.error?.code]).toEqual([32, code])
+  })
+
   test('waits for its reader, in bounded room', async () => {
     let sent = 0
     await using server = await upstream(stream => {
