@@ -2,6 +2,7 @@ import type { Reply } from '../contract/context.ts'
 import type { RouteHooks } from '../contract/hooks.ts'
 import { parseHostPattern } from '../routing/host.ts'
 import { type Pattern, parsePattern } from '../routing/pattern.ts'
+import { methods } from '../routing/router.ts'
 import { parseTemplate } from '../routing/template.ts'
 import type { HeaderRules, Predicate } from './config.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './issues.ts'
@@ -72,7 +73,7 @@ export function readRoutes(
   return { routes, used }
 }
 
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'ANY']
+const methodWords = [...methods, 'ANY']
 
 function readMatch(
   match: string,
@@ -85,8 +86,8 @@ function readMatch(
     report({ code: 'CONFIG_INVALID_MATCH', message, path })
     return undefined
   }
-  if (!methods.includes(method)) {
-    const hint = didYouMean(method, methods)
+  if (!methodWords.includes(method)) {
+    const hint = didYouMean(method, methodWords)
     report({ code: 'CONFIG_UNKNOWN_METHOD', message: `unknown method "${method}"`, path, ...hint })
     return undefined
   }

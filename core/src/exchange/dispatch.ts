@@ -4,7 +4,7 @@ import type { Outcome } from '../contract/hooks.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import { known } from '../http1/known-fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
-import type { Endpoint, Miss } from '../routing/router.ts'
+import { type Endpoint, type Miss, methods } from '../routing/router.ts'
 import { parseTarget } from '../routing/target.ts'
 import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
 import { openConnector } from './connector.ts'
@@ -38,7 +38,11 @@ export function dispatch(runtime: Runtime, entry: Entry, stream: ServerStream): 
   stream.handler = exchange
   const refusal = locate(exchange)
   if (refusal !== undefined) return fail(exchange, refusal)
-  if (exchange.method === 'OPTIONS' && takePreflight(exchange)) return
+  if (exchange.method === 'OPTIONS') {
+    // About the gateway as a whole.
+    if (exchange.path === '*') return optionsAnswer(exchange, methods)
+    if (takePreflight(exchange)) return
+  }
   enterRoute(exchange)
 }
 
@@ -150,10 +154,18 @@ function answer(exchange: Exchange, reply: Reply, plugin: string, hook: string):
   }
 }
 
+/** To an OPTIONS request that goes no further (RFC 9110 sections 7.6.2 and 9.3.7). */
+function optionsAnswer(exchange: Exchange, allow: readonly string[]): void {
+  answer(exchange, { status: 204, headers: { Allow: allow.join(', ') } }, 'gateway', 'options')
+}
+
 function startAttempts(exchange: Exchange): void {
   const { compiled } = exchange
   if (compiled?.action.kind !== 'service') return
-  if (!takeHop(exchange)) return answer(exchange, { status: 204 }, 'gateway', 'max-forwards')
+  if (!takeHop(exchange)) {
+    const { runtime, host, path, query, headers } = exchange
+    return optionsAnswer(exchange, runtime.router.allowed(host, path, query, headers))
+  }
   prepareForwarding(exchange)
   if (compiled.requestHeaders !== undefined) applyFieldRules(exchange.headers, compiled.requestHeaders)
   attempt(exchange)

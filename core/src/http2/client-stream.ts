@@ -1,6 +1,11 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { GatewayError } from '../contract/errors.ts'
-import { maxInformational, tooManyInformational, type UpstreamErrorCode, upstreamError } from '../http1/client-errors.ts'
+import {
+  maxInformational,
+  tooManyInformational,
+  type UpstreamErrorCode,
+  upstreamError,
+} from '../http1/client-errors.ts'
 import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
 import { known } from '../http1/known-fields.ts'

@@ -20,6 +20,9 @@ export interface RouteSpec<T> {
 
 export type { Endpoint }
 
+/** Those that a route can name; one for any method takes others as well. */
+export const methods: readonly string[] = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']
+
 export interface Miss {
   readonly found: false
   readonly status: 404 | 405
@@ -52,6 +55,8 @@ export interface Router<T> {
    * @param query without the question mark
    */
   match(method: string, host: string, path: string, query: string, fields: FieldReader): Endpoint<T> | Miss
+  /** Methods that find a route, in alphabetical order. Costs more than a match. */
+  allowed(host: string, path: string, query: string, fields: FieldReader): string[]
   /** Every route that host and path lead to, the most specific path first. Costs more than a match. */
   explain(method: string, host: string, path: string, query: string, fields: FieldReader): Candidate[]
 }
@@ -117,7 +122,9 @@ export function compileRouter<T>(routes: readonly RouteSpec<T>[]): Router<T> {
       if (endpoint) return endpoint
       if (endpoint === null) refused = true
     }
-    return refused ? methodNotAllowed(host, key, query, fields) : notFound
+    if (!refused) return notFound
+    const allow = allowed(host, path, query, fields)
+    return allow.length === 0 ? notFound : { found: false, status: 405, allow }
   }
 
   function candidates(host: string, key: string): Endpoint<T>[] {
@@ -126,19 +133,16 @@ export function compileRouter<T>(routes: readonly RouteSpec<T>[]): Router<T> {
     return endpoints
   }
 
-  function methodNotAllowed(host: string, key: string, query: string, fields: FieldReader): Miss {
-    const allow = new Set<string>()
-    for (const endpoint of candidates(host, key)) {
-      if (!allHold(endpoint.conditions, query, fields)) continue
-      for (const method of endpoint.methods) allow.add(method)
-    }
-    if (allow.size === 0) return notFound
+  function allowed(host: string, path: string, query: string, fields: FieldReader): string[] {
+    const fitting = candidates(host, matchKey(path)).filter(({ conditions }) => allHold(conditions, query, fields))
+    const allow = new Set(fitting.flatMap(endpoint => (endpoint.methods.length === 0 ? methods : endpoint.methods)))
     if (allow.has('GET')) allow.add('HEAD')
-    return { found: false, status: 405, allow: [...allow].sort() }
+    return [...allow].sort()
   }
 
   return {
     match,
+    allowed,
     explain(method, host, path, query, fields) {
       const chosen = match(method, host, path, query, fields)
       const verdict = (endpoint: Endpoint<T>) => {

@@ -20,6 +20,7 @@ export const requestLine: readonly RequestCase[] = [
   ['POST without content', '9110 8.6', line('POST / HTTP/1.1'), forwarded('POST /')],
   ['DELETE', '9110 9.3.5', line('DELETE /x HTTP/1.1'), forwarded('DELETE /x')],
   ['OPTIONS', '9110 9.3.7', line('OPTIONS /x HTTP/1.1'), forwarded('OPTIONS /x')],
+  ['OPTIONS of the server', '9110 9.3.7', line('OPTIONS * HTTP/1.1'), declined(204)],
   ['method that nobody registered', '9110 9.1', line('PURGE / HTTP/1.1'), forwarded('PURGE /')],
   [
     'method of every token character',

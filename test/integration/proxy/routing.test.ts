@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { startGateway } from '../../support/gateway.ts'
 import { lineValue, lineValues } from '../../support/message.ts'
 import { expectProblem } from '../../support/problem.ts'
+import { refusingOrigin } from '../../support/upstream.ts'
 import { connect, exchange } from '../../support/wire.ts'
 
 describe('routing', () => {
@@ -62,13 +63,30 @@ describe('routing', () => {
     },
   }
 
-  test.each(['GET /', 'GET /items', 'GET /items/1/2', 'GET /ours', 'OPTIONS *'])(
-    'knows nothing of %s',
-    async request => {
-      const gateway = await startGateway(few)
-      expectProblem(gateway, await exchange(gateway.port, request), 'GATEWAY_ROUTE_NOT_FOUND')
-    },
-  )
+  test.each(['GET /', 'GET /items', 'GET /items/1/2', 'GET /ours'])('knows nothing of %s', async request => {
+    const gateway = await startGateway(few)
+    expectProblem(gateway, await exchange(gateway.port, request), 'GATEWAY_ROUTE_NOT_FOUND')
+  })
+
+  test.each([
+    ['OPTIONS *', 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'],
+    ['OPTIONS http://items.test', 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'],
+    ['OPTIONS /files', 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'],
+    ['OPTIONS /items/1', 'GET, HEAD, OPTIONS, PUT'],
+  ])('answers %s itself, where it goes no further', async (request, allow) => {
+    const target = await refusingOrigin()
+    const { port } = await startGateway({
+      services: { backend: { targets: [target] } },
+      routes: {
+        files: { match: 'ANY /files', service: 'backend' },
+        read: { match: 'GET /items/:id', service: 'backend' },
+        write: { match: 'PUT /items/:id', service: 'backend' },
+        ask: { match: 'OPTIONS /items/:id', service: 'backend' },
+      },
+    })
+    const { status, lines } = await exchange(port, request, ['Host: items.test', 'Max-Forwards: 0'])
+    expect([status, lineValues(lines, 'allow')]).toEqual([204, [allow]])
+  })
 
   test.each(['POST /items/1', 'DELETE /items/1', 'OPTIONS /items/1'])(
     'has other methods for the path of %s',
