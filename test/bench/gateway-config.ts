@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { ProxySpec } from './peers.ts'
 
 type Part = Pick<ProxySpec, 'port' | 'upstream' | 'accessLog' | 'tls' | 'routes' | 'workers'>
@@ -7,9 +6,8 @@ type Part = Pick<ProxySpec, 'port' | 'upstream' | 'accessLog' | 'tls' | 'routes'
 export function gatewayConfigData({ port, upstream, accessLog, tls, routes, workers }: Part): Record<string, unknown> {
   // One client holds all connections here, and it keeps them.
   const limits = { requestsPerConnection: 0, connections: 0, connectionsPerClient: 0, keepAliveTimeout: '10m' }
-  const secured = tls && { tls: { cert: readFileSync(tls.cert, 'utf8'), key: readFileSync(tls.key, 'utf8') } }
   return {
-    listen: { port, host: '127.0.0.1', limits, ...secured },
+    listen: { port, host: '127.0.0.1', limits, ...(tls && { tls }) },
     // Whatever is left open at the end of a case need not be waited for.
     drainTimeout: '100ms',
     log: { level: accessLog ? 'info' : 'error', access: accessLog },

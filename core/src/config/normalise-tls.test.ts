@@ -75,9 +75,14 @@ describe('certificates', () => {
     expect(normalise({ services, routes: {} }).model?.services[0]?.tls).toEqual({ key: a.key.trimEnd() })
   })
 
-  test('a chain, and text around the certificates', () => {
-    const cert = `subject=a\n${a.cert}\nissuer=ca\n${authority.cert}`
-    expect(read({ cert, key: a.key }).tls?.certificates[0]).toMatchObject({ cert, names: ['a.test', '*.a.test'] })
+  test('a chain, and what openssl writes around certificates and keys, as text and as files', () => {
+    const about = execFileSync('openssl', ['x509', '-in', a.certFile, '-text', '-noout'], { encoding: 'utf8' })
+    const bag = 'Bag Attributes\n    friendlyName: a\nKey Attributes: <No Attributes>\n'
+    const [cert, key] = [`${about}subject=a\n${a.cert}\nissuer=ca\n${authority.cert}`, bag + a.key]
+    const expected = { cert, key, names: ['a.test', '*.a.test'] }
+    expect(read({ cert, key }).tls?.certificates[0]).toMatchObject(expected)
+    const files = { cert: write('about.pem', cert), key: write('bag.pem', key) }
+    expect(read(files).tls?.certificates[0]).toMatchObject(expected)
   })
 
   test('a listener without TLS has none, and HTTP/2 is on', () => {
