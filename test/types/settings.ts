@@ -20,6 +20,12 @@ const assert = <_T extends true>() => undefined
 
 assert<Agree<Listener, z.input<typeof schema.listener>>>()
 assert<Agree<NonNullable<Listener['limits']>, NonNullable<z.input<typeof schema.listener>['limits']>>>()
+assert<
+  Agree<
+    NonNullable<NonNullable<Listener['limits']>['http2']>,
+    NonNullable<NonNullable<z.input<typeof schema.listener>['limits']>['http2']>
+  >
+>()
 assert<Agree<Timeouts, z.input<typeof schema.timeouts>>>()
 assert<Agree<HeaderRules, z.input<typeof schema.headerRules>>>()
 assert<Agree<PoolLimits, NonNullable<z.input<Service>['pool']>>>()

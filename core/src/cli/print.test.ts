@@ -30,7 +30,8 @@ test('print shows the model, without secrets', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).not.toMatch(/s3cret|PRIVATE/)
   const model = JSON.parse(stdout)
-  expect(model).toMatchObject({ listeners: [{ port: 8443, limits: { headTimeout: 10_000 } }], timeoutStatus: 504 })
+  const limits = { headTimeout: 10_000, pendingBytes: 65_536, http2: { maxConcurrentStreams: 100 } }
+  expect(model).toMatchObject({ listeners: [{ port: 8443, limits }], timeoutStatus: 504 })
   expect(model.services[0].tls).toEqual({ key: '[redacted]', serverName: 'users.test' })
   expect(model.routes.find(({ name }: { name: string }) => name === 'user')).toMatchObject({
     match: 'GET /users/:id',

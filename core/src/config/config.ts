@@ -73,6 +73,36 @@ export interface Limits {
   connections?: number
   /** Open connections of one client address. Default 1,000. */
   connectionsPerClient?: number
+  /**
+   * Bytes of a connection that are read ahead of what takes them (an upload that its upstream takes slowly, requests sent in
+   * advance) before reading stops; one read of 64 KB may stand above it. Default 64kb, 1kb to 16mb.
+   */
+  pendingBytes?: Size
+  /**
+   * What HTTP/2 adds, for each connection. Heads have the limits above, and clients are told of them. None of these can
+   * be turned off: a client that goes beyond a rate loses its connection (ENHANCE_YOUR_CALM).
+   */
+  http2?: {
+    /** Requests under way at a time. Default 100, 1 to 10,000. */
+    maxConcurrentStreams?: number
+    /**
+     * Bytes of a request's body that a client may send ahead of what takes them: `pendingBytes` for each stream, so that a
+     * connection may hold this times `maxConcurrentStreams`. Default 64kb, 1kb to 16mb.
+     */
+    streamWindow?: Size
+    /** Requests that a client cancels or breaks before their response has ended: so many at once. Default 1,000. */
+    resetBurst?: number
+    /** And then so many a second. Default 100. */
+    resetRate?: number
+    /** PING frames at once. Clients that measure bandwidth send one each round trip. Default 2,000. */
+    pingBurst?: number
+    /** And then so many a second. Default 1,000. */
+    pingRate?: number
+    /** SETTINGS frames at once. Default 50. */
+    settingsBurst?: number
+    /** And then so many a second. Default 5. */
+    settingsRate?: number
+  }
 }
 
 /** Certificate and key are PEM text, or the path of a PEM file: from the current folder, and read again at every reload. */

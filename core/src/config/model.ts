@@ -2,6 +2,7 @@ import type { Reply } from '../contract/context.ts'
 import type { RouteHooks } from '../contract/hooks.ts'
 import type { ErasedDefinition } from '../contract/plugin.ts'
 import type { AttemptTimeouts } from '../http1/wire.ts'
+import type { Http2Limits } from '../http2/server-limits.ts'
 import type { Pattern } from '../routing/pattern.ts'
 import type { HeaderRules } from './config.ts'
 
@@ -69,6 +70,8 @@ export interface ListenerLimits {
   readonly requestsPerConnection: number
   readonly connections: number
   readonly connectionsPerClient: number
+  readonly pendingBytes: number
+  readonly http2: Http2Limits
 }
 
 export interface PathOptions {

@@ -79,6 +79,17 @@ describe('listener', () => {
         requestsPerConnection: 10_000,
         connections: 20_000,
         connectionsPerClient: 1_000,
+        pendingBytes: 65_536,
+        http2: {
+          maxConcurrentStreams: 100,
+          streamWindow: 65_536,
+          resetBurst: 1_000,
+          resetRate: 100,
+          pingBurst: 2_000,
+          pingRate: 1_000,
+          settingsBurst: 50,
+          settingsRate: 5,
+        },
       },
       paths: { encodedSlashes: 'refuse', dotSegments: 'refuse', emptySegments: 'merge' },
     })
@@ -100,6 +111,16 @@ describe('listener', () => {
     [{ port: 1, trust: ['::1/129', 'x', '1.2.3.4/', '1.2.3.4/8/8'] }, ['trust.0', 'trust.1', 'trust.2', 'trust.3']],
     [{ port: 1, limits: { headSize: '10b' } }, ['limits.headSize: must lie between 256 bytes and 1mb']],
     [{ port: 1, limits: { headFields: 0 } }, ['limits.headFields: must be at least 1']],
+    [{ port: 1, limits: { pendingBytes: 0 } }, ['limits.pendingBytes: must lie between 1kb and 16mb']],
+    [
+      { port: 1, limits: { http2: { maxConcurrentStreams: 0, resetRate: 0, streamWindow: '1gb', streams: 1 } } },
+      [
+        'limits.http2.maxConcurrentStreams: must be at least 1',
+        'limits.http2.streamWindow: must lie between 1kb and 16mb',
+        'limits.http2.resetRate: must be at least 1',
+        'limits.http2.streams: unknown key "streams"',
+      ],
+    ],
     [{ port: 1, limits: { connections: -1 } }, ['limits.connections: must be at least 0']],
     [{ port: 1, paths: { dotSegments: 'keep' } }, ['paths.dotSegments: must be "refuse" or "resolve", not "keep"']],
   ])('%j', (value, expected) => {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import { defaultHttp2Limits } from '../http2/server-limits.ts'
 import { Secret, toSecret } from './environment/secret.ts'
 import { type Duration, parseDuration, parseSize, type Size } from './units.ts'
 
@@ -227,10 +228,24 @@ const trust = z.union([z.literal('none').transform((): string[] => []), z.array(
   error: issue => `must be 'none' or an array of CIDRs, not ${show(issue.input)}`,
 })
 
+const sizeWithin = (low: number, high: number, range: string) =>
+  size().refine(bytes => bytes >= low && bytes <= high, { error: `must lie between ${range}` })
+const pending = sizeWithin(1024, 16 * 1024 ** 2, '1kb and 16mb')
+
+const rate = z.int().min(1).max(1_000_000)
+const http2Limits = z.strictObject({
+  maxConcurrentStreams: z.int().min(1).max(10_000).default(defaultHttp2Limits.maxConcurrentStreams),
+  streamWindow: pending.default(defaultHttp2Limits.streamWindow),
+  resetBurst: rate.default(defaultHttp2Limits.resetBurst),
+  resetRate: rate.default(defaultHttp2Limits.resetRate),
+  pingBurst: rate.default(defaultHttp2Limits.pingBurst),
+  pingRate: rate.default(defaultHttp2Limits.pingRate),
+  settingsBurst: rate.default(defaultHttp2Limits.settingsBurst),
+  settingsRate: rate.default(defaultHttp2Limits.settingsRate),
+})
+
 const limits = z.strictObject({
-  headSize: size()
-    .refine(bytes => bytes >= 256 && bytes <= 1024 ** 2, { error: 'must lie between 256 bytes and 1mb' })
-    .default(16 * 1024),
+  headSize: sizeWithin(256, 1024 ** 2, '256 bytes and 1mb').default(16 * 1024),
   headFields: z.int().min(1).max(10_000).default(100),
   headTimeout: duration().prefault('10s'),
   bodySize: size().default(0),
@@ -240,6 +255,8 @@ const limits = z.strictObject({
   requestsPerConnection: count.default(10_000),
   connections: count.default(20_000),
   connectionsPerClient: count.default(1_000),
+  pendingBytes: pending.default(64 * 1024),
+  http2: http2Limits.prefault({}),
 })
 
 const paths = z.strictObject({

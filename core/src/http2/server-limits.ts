@@ -8,7 +8,7 @@ export interface Http2Limits {
   readonly maxConcurrentStreams: number
   /**
    * Bytes of a request body that a client may send ahead of the exchange, for each stream (SETTINGS_INITIAL_WINDOW_SIZE).
-   * A connection can make us hold this times `maxConcurrentStreams`. Default: `maxPendingBytes`.
+   * A connection can make us hold this times `maxConcurrentStreams`. Default 65,536.
    */
   readonly streamWindow: number
   /**
@@ -28,19 +28,19 @@ export interface Http2Limits {
 export type Http2ServerOptions = ServerOptions & Http2Limits
 export type ServeHttp2Options = ServeOptions & Partial<Http2Limits>
 
+export const defaultHttp2Limits: Http2Limits = {
+  maxConcurrentStreams: 100,
+  streamWindow: 65_536,
+  resetBurst: 1_000,
+  resetRate: 100,
+  pingBurst: 2_000,
+  pingRate: 1_000,
+  settingsBurst: 50,
+  settingsRate: 5,
+}
+
 export function completeOptions(options: ServeHttp2Options): Http2ServerOptions {
-  return {
-    ...defaultServerOptions,
-    maxConcurrentStreams: 100,
-    streamWindow: options.maxPendingBytes ?? defaultServerOptions.maxPendingBytes,
-    resetBurst: 1_000,
-    resetRate: 100,
-    pingBurst: 2_000,
-    pingRate: 1_000,
-    settingsBurst: 50,
-    settingsRate: 5,
-    ...options,
-  }
+  return { ...defaultServerOptions, ...defaultHttp2Limits, ...options }
 }
 
 /** Enough for any one window on a long and fast line; data is taken off the connection's window as it comes. */

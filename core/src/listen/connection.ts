@@ -4,15 +4,15 @@ import { GatewayError } from '../contract/errors.ts'
 import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
 import { type PeerSource, peerOf, plainAddress } from '../http1/peer.ts'
 import { type HttpConnection, serveConnection } from '../http1/server-connection.ts'
-import type { ServerOptions } from '../http1/server-options.ts'
 import type { ServerStream } from '../http1/wire.ts'
+import type { Http2ServerOptions } from '../http2/server-limits.ts'
 import { negotiated, type Protocol, recognise, servers, tlsHandshake } from './protocol.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 import type { Handshake, TlsAcceptor } from './tls.ts'
 
 /** What a listener's connections are served with. Replaced as a whole when its settings change. */
 export interface ConnectionSettings {
-  readonly options: ServerOptions
+  readonly options: Http2ServerOptions
   readonly proxyProtocol: boolean
   readonly tls: TlsAcceptor | undefined
   readonly http2: boolean

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { connect, requestText } from '../../../test/support/wire.ts'
 import type { ListenerModel } from '../config/model.ts'
 import { normalise } from '../config/normalise.ts'
@@ -9,6 +9,7 @@ import type { Entry } from '../exchange/route.ts'
 import { Fields } from '../http1/fields.ts'
 import { silentLog } from '../log.ts'
 import { Listener, type ListenerEvents } from './listener.ts'
+import { servers } from './protocol.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -131,4 +132,39 @@ test('new settings hold for the next request, also on a connection that stands',
     [0, 'refuse', false],
     [10, 'resolve', true],
   ])
+})
+
+test("its limits are the wire's", async () => {
+  const serve = vi.spyOn(servers, 'http/1.1')
+  cleanups.push(async () => serve.mockRestore())
+  const listener = listenerOf({
+    port: 0,
+    host: '127.0.0.1',
+    limits: {
+      headSize: '1kb',
+      headFields: 2,
+      headTimeout: 3,
+      bodyIdleTimeout: 4,
+      writeIdleTimeout: 5,
+      keepAliveTimeout: 6,
+      requestsPerConnection: 7,
+      pendingBytes: '8kb',
+      http2: { maxConcurrentStreams: 9, streamWindow: '10kb', resetBurst: 11 },
+    },
+  })
+  await fetch((await listener.listen()).url)
+  expect(serve.mock.lastCall?.[1]).toMatchObject({
+    maxHeadBytes: 1_024,
+    maxFields: 2,
+    headTimeout: 3,
+    bodyIdleTimeout: 4,
+    writeIdleTimeout: 5,
+    keepAliveTimeout: 6,
+    maxRequestsPerConnection: 7,
+    maxPendingBytes: 8_192,
+    maxConcurrentStreams: 9,
+    streamWindow: 10_240,
+    resetBurst: 11,
+    resetRate: 100,
+  })
 })

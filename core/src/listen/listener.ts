@@ -9,8 +9,9 @@ import { requestId } from '../exchange/request-id.ts'
 import { localResponse } from '../exchange/response.ts'
 import type { Entry } from '../exchange/route.ts'
 import { plainAddress } from '../http1/peer.ts'
-import { defaultServerOptions, type ServerOptions } from '../http1/server-options.ts'
+import { defaultServerOptions } from '../http1/server-options.ts'
 import type { ServerStream } from '../http1/wire.ts'
+import type { Http2ServerOptions } from '../http2/server-limits.ts'
 import { ClientCounts } from './client-counts.ts'
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts'
 import { offered } from './protocol.ts'
@@ -163,7 +164,7 @@ export class Listener implements ConnectionOwner {
     return { model, entry, connection: { options: this.#optionsOf(model), proxyProtocol, tls, http2 } }
   }
 
-  #optionsOf({ limits }: ListenerModel): ServerOptions {
+  #optionsOf({ limits }: ListenerModel): Http2ServerOptions {
     return {
       ...defaultServerOptions,
       maxHeadBytes: limits.headSize,
@@ -173,6 +174,8 @@ export class Listener implements ConnectionOwner {
       writeIdleTimeout: limits.writeIdleTimeout,
       keepAliveTimeout: limits.keepAliveTimeout,
       maxRequestsPerConnection: limits.requestsPerConnection,
+      maxPendingBytes: limits.pendingBytes,
+      ...limits.http2,
       onClientError: (error, peer) => {
         const id = requestId(undefined)
         this.#log.debug(error.message, { requestId: id, code: error.code, status: error.status, client: peer.address })

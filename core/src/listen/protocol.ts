@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { type HttpConnection, type ServeOptions, serveConnection } from '../http1/server-connection.ts'
+import { type HttpConnection, serveConnection } from '../http1/server-connection.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import { serveHttp2 } from '../http2/server.ts'
+import type { Http2ServerOptions } from '../http2/server-limits.ts'
 
 export type Protocol = 'http/1.1' | 'h2'
 
-type Serve = (socket: Socket, options: ServeOptions, onRequest: (stream: ServerStream) => void) => HttpConnection
+type Serve = (socket: Socket, options: Http2ServerOptions, onRequest: (stream: ServerStream) => void) => HttpConnection
 
 /** Who speaks what. */
 export const servers: Readonly<Record<Protocol, Serve>> = { 'http/1.1': serveConnection, h2: serveHttp2 }

@@ -23,6 +23,7 @@ import { eventually } from '../../support/eventually.ts'
 import { exchange } from '../../support/wire.ts'
 import { openSession, proxyTo, startHttp2Gateway } from './gateway.ts'
 
+const PROTOCOL_ERROR = 1
 const ENHANCE_YOUR_CALM = 11
 
 /** Answers `/ok` and nothing else; counts what is open. */
@@ -94,6 +95,24 @@ test('10,000 streams reset as soon as they are opened: others are served meanwhi
   await eventually(() => expect(gateway.generations[0]?.inFlight).toBe(0))
   await eventually(() => expect(upstream.waiting.size).toBe(0))
   expect((await ask(other, { ':path': '/ok' })).body).toBe('ok')
+})
+
+test('clients are told the limits of their listener, and held to them', async () => {
+  const upstream = await slowUpstream()
+  const http2 = { maxConcurrentStreams: 2, streamWindow: '8kb', resetBurst: 1, resetRate: 1 }
+  const { port } = await startHttp2Gateway(proxyTo(upstream.origin, { listen: { limits: { headSize: '1kb', http2 } } }))
+  expect((await openSession(port)).remoteSettings).toMatchObject({
+    maxConcurrentStreams: 2,
+    initialWindowSize: 8_192,
+    maxHeaderListSize: 2 * (1_024 + 32 * 100),
+  })
+  const open = (id: number) => frame(HEADERS, END_HEADERS | END_STREAM, id, get('/slow'))
+  expect(await (await rawClient(port)).send(open(1), open(3), open(5)).goaway()).toBe(PROTOCOL_ERROR)
+  await eventually(() => expect(upstream.waiting.size).toBe(0))
+  const peer = (await rawClient(port)).send(open(1), open(3))
+  await eventually(() => expect(upstream.waiting.size).toBe(2))
+  peer.send(...[1, 3].map(id => frame(RST_STREAM, 0, id, uint32(8))))
+  expect(await peer.goaway()).toBe(ENHANCE_YOUR_CALM)
 })
 
 test('streams reset once they are under way free their upstream connections', async () => {
