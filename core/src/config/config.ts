@@ -116,8 +116,8 @@ export interface Certificate {
 /** The certificate given here serves clients that ask for no name or an unknown one. */
 export interface ListenerTls extends Certificate {
   /**
-   * More of them, for the DNS names in their subjectAltName: an exact name goes before a wildcard. One that shares a name
-   * with the certificate above, and is RSA where that is ECDSA or the reverse, is for clients that can use nothing else.
+   * More of them, for the DNS names in their subjectAltName: an exact name goes before a wildcard. Of two for one name, one
+   * RSA and one ECDSA, each client gets the one that it can use.
    */
   certificates?: readonly Certificate[]
   /** Default TLSv1.2. */

@@ -6,6 +6,7 @@ import { type PeerSource, peerOf, plainAddress } from '../http1/peer.ts'
 import { type HttpConnection, serveConnection } from '../http1/server-connection.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import type { Http2ServerOptions } from '../http2/server-limits.ts'
+import { askedServerName } from './client-hello.ts'
 import { negotiated, type Protocol, recognise, servers, tlsHandshake } from './protocol.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 import type { Handshake, TlsAcceptor } from './tls.ts'
@@ -144,9 +145,11 @@ export class Connection implements DeadlineOwner, Handshake {
   }
 
   #startTls(tls: TlsAcceptor): void {
+    const serverName = askedServerName(this.#held)
+    if (serverName === undefined) return
     this.#pushBack()
     this.#failure = 'it was closed within the TLS handshake'
-    tls.accept(this)
+    tls.accept(this, serverName)
   }
 
   #begin(protocol: Protocol): void {

@@ -1,47 +1,48 @@
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { CertificateModel } from '../config/model.ts'
 
-/**
- * The certificates of the default context: the first, and for each other key type the first one that shares a name with
- * it. The client's algorithms decide between them.
- */
-export function defaultCertificates([first, ...others]: readonly [
-  CertificateModel,
-  ...CertificateModel[],
-]): CertificateModel[] {
-  const chosen = [first]
-  for (const other of others) {
-    const shares = other.names.some(name => first.names.includes(name))
-    if (shares && chosen.every(({ keyType }) => keyType !== other.keyType)) chosen.push(other)
-  }
-  return chosen
-}
+type Certificates = readonly [CertificateModel, ...CertificateModel[]]
 
 /**
- * Finds the context for a server name (RFC 6066 section 3): exact names first, then wildcards, which stand for one label
- * (RFC 9525 section 6.3); of two certificates for one name the first. Undefined stands for the default context, which is
- * the only one that can hold certificates of several types: of any other Node takes one.
- *
- * Never throws, whatever the name: what a client says there must not end the process.
+ * For each server name (RFC 6066 section 3) what `make` makes of its certificates, once for each set of them: the first of
+ * each key type, between which the client's algorithms decide. Exact names go first, then wildcards, which stand for one
+ * label (RFC 9525 section 6.3), then the default.
  */
-export function contextsByName(
-  certificates: readonly CertificateModel[],
-  defaults: readonly CertificateModel[],
-  options: SecureContextOptions,
-): (serverName: string) => SecureContext | undefined {
-  const contexts = new Map<string, SecureContext | undefined>()
-  for (const { names, cert, key } of certificates) {
-    const free = names.filter(name => !contexts.has(name))
-    const ofDefault = free.filter(name => defaults.every(other => other.names.includes(name)))
-    for (const name of ofDefault) contexts.set(name, undefined)
-    if (ofDefault.length === free.length) continue
-    const context = createSecureContext({ ...options, cert, key })
-    for (const name of free) if (!contexts.has(name)) contexts.set(name, context)
+export function byServerName<T extends object>(
+  certificates: Certificates,
+  make: (set: readonly CertificateModel[]) => T,
+): (serverName: string) => T {
+  const sets = new Map<string, CertificateModel[]>()
+  for (const certificate of certificates) {
+    for (const name of certificate.names) {
+      const set = sets.get(name) ?? []
+      sets.set(name, set)
+      addUnlessTyped(set, certificate)
+    }
   }
+  const made = new Map<string, T>()
+  const madeOf = (set: readonly CertificateModel[]): T => {
+    const key = set.map(certificate => certificates.indexOf(certificate)).join()
+    const found = made.get(key) ?? make(set)
+    made.set(key, found)
+    return found
+  }
+  const fallback = madeOf(defaultCertificates(certificates))
+  const found = new Map([...sets].map(([name, set]) => [name, madeOf(set)]))
   return serverName => {
     const name = serverName.toLowerCase()
-    if (contexts.has(name)) return contexts.get(name)
     const dot = name.indexOf('.')
-    return dot > 0 ? contexts.get(`*${name.slice(dot)}`) : undefined
+    return found.get(name) ?? (dot > 0 ? found.get(`*${name.slice(dot)}`) : undefined) ?? fallback
   }
+}
+
+/** The first, and for each other key type the first that shares a name with it. */
+function defaultCertificates([first, ...others]: Certificates): CertificateModel[] {
+  const set = [first]
+  for (const other of others) if (other.names.some(name => first.names.includes(name))) addUnlessTyped(set, other)
+  return set
+}
+
+/** Of each key type a TLS context holds one. */
+function addUnlessTyped(set: CertificateModel[], certificate: CertificateModel): void {
+  if (set.every(({ keyType }) => keyType !== certificate.keyType)) set.push(certificate)
 }

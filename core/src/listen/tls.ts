@@ -1,8 +1,8 @@
 import { constants, createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { createServer, type TLSSocket } from 'node:tls'
-import type { ListenerTlsModel } from '../config/model.ts'
-import { contextsByName, defaultCertificates } from './server-names.ts'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { CertificateModel, ListenerTlsModel } from '../config/model.ts'
+import { byServerName } from './server-names.ts'
 
 /** A connection in its handshake. */
 export interface Handshake {
@@ -15,14 +15,14 @@ export interface Handshake {
 
 /** Takes connections through the TLS handshake. */
 export interface TlsAcceptor {
-  /** What has been read from the socket and pushed back belongs to the handshake. */
-  accept(handshake: Handshake): void
+  /** What has been read from the socket and pushed back belongs to the handshake; `serverName` stands there, or is empty. */
+  accept(handshake: Handshake, serverName: string): void
 }
 
 /**
- * A TLS server that never listens: it is handed connections, so that their first bytes can be looked at, and the one that
- * replaces it at a reload takes those that come later. Neither addContext, which only ever grows, nor setSecureContext,
- * which could not change what is asked of clients.
+ * TLS servers that never listen: they are handed connections, so that their first bytes can be looked at, and those that
+ * replace them at a reload take the ones that come later. One for each set of certificates: of a context that an
+ * SNICallback answers, Node uses one certificate alone, so that a name could not have both an ECDSA and an RSA one.
  *
  * `ticketKeys`: 48 bytes; sessions of one acceptor are resumed by the next that has the same. `onRefusal` hears why a
  * client's certificate was refused: by then it can no longer be told which connection it was.
@@ -34,8 +34,7 @@ export function createTlsAcceptor(
   onRefusal: (reason: string) => void,
 ): TlsAcceptor {
   const { certificates, minVersion, maxVersion, ciphers, clientCertificate } = model
-  const defaults = defaultCertificates(certificates)
-  const shared = {
+  const settings = {
     minVersion,
     ...(maxVersion === undefined ? {} : { maxVersion }),
     ...(ciphers === undefined ? {} : { ciphers }),
@@ -44,38 +43,17 @@ export function createTlsAcceptor(
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     // A resumed session is not verified anew: it must not outlive the authorities that its certificate was verified by.
     sessionIdContext: hash(JSON.stringify(clientCertificate ?? null)).slice(0, 32),
-  }
-  const find = contextsByName(certificates, defaults, shared)
-  const underWay = new Map<string, Handshake>()
-  const server = createServer({
-    ...shared,
-    cert: defaults.map(({ cert }) => cert),
-    key: defaults.map(({ key }) => key),
     ticketKeys,
     ALPNProtocols: [...protocols],
     requestCert: clientCertificate !== undefined,
     rejectUnauthorized: clientCertificate?.mode === 'require',
-    SNICallback: (name, done) => done(null, find(name)),
     // The connection has a deadline of its own, which began earlier.
     handshakeTimeout: 2 ** 31 - 1,
-  })
-  server.on('secureConnection', socket => {
-    const key = addressesOf(socket)
-    const handshake = underWay.get(key)
-    underWay.delete(key)
-    // Closed in the same moment, it has no addresses any more.
-    if (handshake === undefined) socket.destroy()
-    else handshake.secured(socket)
-  })
-  server.on('tlsClientError', (error, socket) => {
-    const { authorizationError } = socket
-    // After the handshake, when Node has closed the connection and it has no addresses any more.
-    if (authorizationError) onRefusal(`the client's certificate was refused: ${String(authorizationError)}`)
-    else underWay.get(addressesOf(socket))?.failed('reason' in error ? String(error.reason) : error.message)
-    socket.destroy()
-  })
+  }
+  const underWay = new Map<string, Handshake>()
+  const serverFor = byServerName(certificates, set => serverWith(set))
   return {
-    accept(handshake) {
+    accept(handshake, serverName) {
       const key = addressesOf(handshake.socket)
       underWay.set(key, handshake)
       handshake.socket.once('close', () => {
@@ -83,8 +61,28 @@ export function createTlsAcceptor(
       })
       // A client that leaves within the handshake is gone: nobody would see its FIN and close.
       handshake.socket.allowHalfOpen = false
-      server.emit('connection', handshake.socket)
+      serverFor(serverName).emit('connection', handshake.socket)
     },
+  }
+
+  function serverWith(set: readonly CertificateModel[]): Server {
+    const server = createServer({ ...settings, cert: set.map(({ cert }) => cert), key: set.map(({ key }) => key) })
+    server.on('secureConnection', socket => {
+      const key = addressesOf(socket)
+      const handshake = underWay.get(key)
+      underWay.delete(key)
+      // Closed in the same moment, it has no addresses any more.
+      if (handshake === undefined) socket.destroy()
+      else handshake.secured(socket)
+    })
+    server.on('tlsClientError', (error, socket) => {
+      const { authorizationError } = socket
+      // After the handshake, when Node has closed the connection and it has no addresses any more.
+      if (authorizationError) onRefusal(`the client's certificate was refused: ${String(authorizationError)}`)
+      else underWay.get(addressesOf(socket))?.failed('reason' in error ? String(error.reason) : error.message)
+      socket.destroy()
+    })
+    return server
   }
 }
 

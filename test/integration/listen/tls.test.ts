@@ -14,6 +14,7 @@ const first = await issue('first', ['first.test', 'localhost'])
 const exact = await issue('exact', ['a.wild.test'])
 const wild = await issue('wild', ['*.wild.test', '*.Upper.Test'])
 const rsa = await issue('rsa', ['first.test', 'a.wild.test', 'rsa.test'], 'rsa')
+const wildRsa = await issue('wildRsa', ['*.wild.test'], 'rsa')
 
 const pair = ({ cert, key }: Issued) => ({ cert, key })
 
@@ -109,6 +110,20 @@ describe('the certificate', () => {
       expect([servername, await certificateFor(port, { servername })]).toEqual([servername, 'first'])
     }
     expect((await getTls(port)).status).toBe(200)
+  })
+
+  test('of two types for a name by SNI is the one that the client can use', async () => {
+    const { port } = await secure({ certificates: [pair(exact), pair(wild), pair(rsa), pair(wildRsa)] })
+    for (const [servername, ofEcdsa, ofRsa] of [
+      ['a.wild.test', 'exact', 'rsa'],
+      ['b.wild.test', 'wild', 'wildRsa'],
+    ] as const) {
+      expect(await certificateFor(port, { servername })).toBe(ofEcdsa)
+      expect(await certificateFor(port, { servername, sigalgs: 'ECDSA+SHA256' })).toBe(ofEcdsa)
+      expect(await certificateFor(port, { servername, ...ecdsa })).toBe(ofEcdsa)
+      expect(await certificateFor(port, { servername, sigalgs: 'RSA-PSS+SHA256' })).toBe(ofRsa)
+      expect(await certificateFor(port, { servername, ...onlyRsa })).toBe(ofRsa)
+    }
   })
 
   test('of two types for one name is the one that the client can use', async () => {
