@@ -172,7 +172,10 @@ export interface PoolLimits {
   queue?: number
   /** Default 55s. */
   idleTimeout?: Duration
-  /** A connection older than this is not used again, so that DNS changes are seen. Default 10m. */
+  /**
+   * A connection older than this is not used again. Default 10m. Where a target has a name, connections to addresses that the
+   * name has lost are closed earlier: it is looked up for each new connection, and every 15s while there is traffic.
+   */
   maxAge?: Duration
 }
 

@@ -45,7 +45,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   deadlineIndex = -1
   served = 0
   /** No exchange starts on it after this moment of `performance.now()`. */
-  readonly expiresAt: number
+  expiresAt: number
   readonly #socket: Socket
   readonly #origin: string
   readonly #owner: ConnectionOwner
@@ -99,6 +99,11 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
       this.#undoWrites?.()
     }
     deadlines.add(this)
+  }
+
+  /** Of the upstream. */
+  get address(): string | undefined {
+    return this.#socket.remoteAddress
   }
 
   start(stream: RequestStream, now: number): void {

@@ -125,6 +125,11 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
     this.#wait(options.handshake)
   }
 
+  /** Of the upstream. */
+  get address(): string | undefined {
+    return this.#socket.remoteAddress
+  }
+
   /** Streams on it. */
   get streams(): number {
     return this.#open

@@ -29,6 +29,7 @@ const poolDefaults: Http2PoolOptions = {
   pingTimeout: 10_000,
   tls: undefined,
   lookup: undefined,
+  lookupInterval: 15_000,
 }
 
 /** Streams that a connection is expected to take, before any has told. */
@@ -66,6 +67,11 @@ export class Http2Pool implements SessionOwner, StreamQueue {
     this.#options = { ...poolDefaults, ...options }
     this.#endpoint = createEndpoint(origin, { ...this.#options, alpn: 'h2' })
     this.#authority = origin.startsWith('unix:') ? 'localhost' : new URL(origin).host
+    const { names } = this.#endpoint
+    if (names === undefined) return
+    names.onChecked = stands => {
+      for (const session of [...this.#sessions]) if (!stands(session.address)) session.close()
+    }
   }
 
   /** `busy` and `idle` count connections, `queued` requests. */
@@ -97,6 +103,7 @@ export class Http2Pool implements SessionOwner, StreamQueue {
     const list = requestList(request, this.#endpoint.secure, this.#authority)
     const stream = new Http2ClientStream(request, list, timeouts, handler, this)
     const now = performance.now()
+    this.#endpoint.names?.check(now)
     const session = this.#sessionWithRoom(now)
     if (session !== undefined) stream.connect(session, now)
     else this.#enqueue(stream, now)

@@ -2,6 +2,7 @@ import { connect as connectPlain, isIP, type LookupFunction, type Socket, type T
 import { connect as connectTls, createSecureContext, type SecureVersion } from 'node:tls'
 import { GatewayError, type GatewayErrorCode } from '../contract/errors.ts'
 import { deadlines } from '../http1/deadlines.ts'
+import { NameWatch } from './name-watch.ts'
 
 /** How to speak TLS to an upstream. What is absent is Node's default, which verifies certificate and name. */
 export interface UpstreamTls {
@@ -22,6 +23,8 @@ export interface EndpointOptions {
   readonly tls?: UpstreamTls | undefined
   /** Resolves the host's name in place of the system's resolver. */
   readonly lookup?: LookupFunction | undefined
+  /** Milliseconds after which {@link NameWatch} looks the name up again. Default 0: never. */
+  readonly lookupInterval?: number | undefined
   /** What to ask a TLS upstream for (ALPN). Default: http/1.1. */
   readonly alpn?: 'http/1.1' | 'h2' | undefined
 }
@@ -31,6 +34,8 @@ export interface Endpoint {
   /** The origin as configured, for log messages. */
   readonly origin: string
   readonly secure: boolean
+  /** Undefined where no name is looked up. */
+  readonly names: NameWatch | undefined
   /** Starts a TCP, Unix or TLS connection. */
   dial(): Socket
 }
@@ -63,6 +68,7 @@ export function createEndpoint(origin: string, options: EndpointOptions = {}): E
   }
   const secure = url.protocol === 'https:'
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname
+  const names = isIP(host) === 0 ? new NameWatch(host, options.lookup, options.lookupInterval ?? 0) : undefined
   const target: TcpNetConnectOpts = {
     host,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
@@ -70,9 +76,10 @@ export function createEndpoint(origin: string, options: EndpointOptions = {}): E
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveProbeMs,
-    ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+    ...(names === undefined ? {} : { lookup: names.lookup }),
   }
-  return secure ? tlsEndpoint(origin, host, target, options) : { origin, secure, dial: () => connectPlain(target) }
+  const dial = secure ? tlsDial(host, target, options) : () => connectPlain(target)
+  return { origin, secure, names, dial }
 }
 
 function unixEndpoint(origin: string, url: URL): Endpoint {
@@ -80,15 +87,14 @@ function unixEndpoint(origin: string, url: URL): Endpoint {
   if (url.host !== '' || !path.startsWith('/') || path.includes('\0')) {
     throw new TypeError(`not an origin: ${JSON.stringify(origin)}: write unix:/path/to.sock`)
   }
-  return { origin, secure: false, dial: () => connectPlain({ path }) }
+  return { origin, secure: false, names: undefined, dial: () => connectPlain({ path }) }
 }
 
-function tlsEndpoint(
-  origin: string,
+function tlsDial(
   host: string,
   target: TcpNetConnectOpts,
   { tls = {}, alpn = 'http/1.1' }: EndpointOptions,
-): Endpoint {
+): () => Socket {
   // Made once: a context loads and parses its certificates, which takes milliseconds.
   const secureContext = createSecureContext({
     ca: tls.ca === undefined ? undefined : [tls.ca].flat(),
@@ -100,7 +106,7 @@ function tlsEndpoint(
   const servername = tls.serverName ?? (isIP(host) === 0 ? host : '')
   const rejectUnauthorized = tls.rejectUnauthorized ?? true
   const options = { ...target, secureContext, servername, rejectUnauthorized, ALPNProtocols: [alpn] }
-  return { origin, secure: true, dial: () => connectTls(options) }
+  return () => connectTls(options)
 }
 
 /**

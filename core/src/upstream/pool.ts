@@ -21,13 +21,18 @@ export interface PoolOptions {
   readonly idleTimeout: number
   /**
    * Milliseconds after which a connection takes no further request, give or take a tenth so that they do not all go at
-   * once; 0 means never. Default 600,000: a name that points elsewhere by now is looked up again.
+   * once; 0 means never. Default 600,000.
    */
   readonly maxLifetime: number
   /** For https origins. */
   readonly tls: UpstreamTls | undefined
   /** Resolves the host's name in place of the system's resolver. */
   readonly lookup: LookupFunction | undefined
+  /**
+   * Milliseconds between two look-ups of the host's name while there is traffic. Connections to an address that it has not
+   * had for one to two of these are closed, busy ones after their exchange. 0 means never. Default 15,000.
+   */
+  readonly lookupInterval: number
 }
 
 export interface PoolStats {
@@ -49,6 +54,7 @@ const poolDefaults: PoolOptions = {
   maxLifetime: 600_000,
   tls: undefined,
   lookup: undefined,
+  lookupInterval: 15_000,
 }
 
 /** Keep-alive connections to one origin, and the requests that wait for one. Retries are not its business. */
@@ -75,6 +81,11 @@ export class Pool implements ConnectionOwner, StreamQueue {
     this.origin = origin
     this.#options = { ...poolDefaults, ...options }
     this.#endpoint = createEndpoint(origin, this.#options)
+    const { names } = this.#endpoint
+    if (names === undefined) return
+    names.onChecked = stands => {
+      for (const connection of [...this.#connections]) if (!stands(connection.address)) this.#retire(connection)
+    }
   }
 
   get stats(): PoolStats {
@@ -101,6 +112,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
   request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream {
     const stream = new RequestStream(request, timeouts, handler, this)
     const now = performance.now()
+    this.#endpoint.names?.check(now)
     const connection = this.#takeIdle(now)
     if (connection !== undefined) stream.connect(connection, now)
     else this.#enqueue(stream, now)
@@ -255,6 +267,11 @@ export class Pool implements ConnectionOwner, StreamQueue {
       connection.park(now, this.#options.idleTimeout)
       this.#idle.push(connection)
     }
+  }
+
+  #retire(connection: ClientConnection): void {
+    if (this.#idle.includes(connection)) connection.close()
+    else connection.expiresAt = 0
   }
 
   #fail(stream: RequestStream, error: GatewayError): void {
