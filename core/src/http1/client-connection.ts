@@ -352,6 +352,8 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     if (stream === undefined) {
       this.close()
     } else if (this.#inBody) {
+      // Over TLS that should take close_notify (RFC 9112 section 9.8), but Node ends a TLS socket at a FIN all the same, and
+      // does not tell which it was. A body with a length or chunks needs neither.
       if (this.#over === 'finished' && this.#body.finish(this)) this.#finish(stream, false)
       else this.#fail(this.#error('GATEWAY_UPSTREAM_TRUNCATED', 'closed within the response body'))
     } else {
