@@ -1,4 +1,5 @@
 import { secretLogs } from './config/environment/secret-file.ts'
+import type { Model } from './config/model.ts'
 import { normalise } from './config/normalise.ts'
 import { ConfigProblems, type Problem } from './config/problem.ts'
 import { GatewayError } from './contract/errors.ts'
@@ -13,9 +14,10 @@ import type { Generation } from './generation/generation.ts'
 import { SharedStore } from './generation/shared-store.ts'
 import { FetchStream } from './listen/fetch-stream.ts'
 import type { ListenerAddress, ListenerEvents } from './listen/listener.ts'
-import { ListenerSet } from './listen/listener-set.ts'
+import { ListenerSet, type Ports } from './listen/listener-set.ts'
 import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
+import type { WorkerGroup } from './workers/worker-group.ts'
 
 export interface GatewayOptions {
   /** Default: JSON lines on standard output at the config's level. */
@@ -83,9 +85,23 @@ export async function createGateway(config: unknown, options: GatewayOptions = {
   return new Kernel(await buildGeneration(1, model, new SharedStore(), log), log, onLevel, problems)
 }
 
+/** A gateway of a config that has been checked, as one of several workers; its generations have the numbers given here. */
+export async function openKernel(id: number, model: Model, group: WorkerGroup, log: Log): Promise<Kernel> {
+  return new Kernel(await buildGeneration(id, model, new SharedStore(group), log), log, () => {}, [])
+}
+
 type LevelChange = (level: LogLevel) => void
 
-class Kernel implements Gateway {
+/** A config made ready beside the one that serves. Exactly one of the two has to be called. */
+export interface PreparedReload {
+  /** Where it will listen. */
+  readonly ports: Ports
+  /** Takes it over. Cannot fail. */
+  commit(): void
+  abort(): Promise<void>
+}
+
+export class Kernel implements Gateway {
   warnings: readonly Problem[]
   readonly #log: Log
   readonly #onLevel: LevelChange
@@ -105,8 +121,8 @@ class Kernel implements Gateway {
     this.warnings = warnings
     this.#log = log
     this.#onLevel = onLevel
-    this.#listeners = new ListenerSet(this.#events, log)
     this.#store = first.store
+    this.#listeners = new ListenerSet(this.#events, log, first.store.group)
     secretLogs.add(log)
   }
 
@@ -146,17 +162,58 @@ class Kernel implements Gateway {
       const { model, problems, files } = normalise(config)
       this.#asked = files
       if (model === undefined) throw new ConfigProblems(problems)
-      const next = await buildGeneration(this.#current.id + 1, model, this.#store, this.#log)
-      try {
-        if (this.#listening) await this.#listeners.apply(model.listeners, this.#current.model.drainTimeoutMs)
-      } catch (error) {
-        await next.release()
-        throw error
-      }
-      this.#swap(next)
+      const id = this.#current.id + 1
+      const prepared = await this.prepare(id, model)
+      prepared.commit()
       this.warnings = problems
-      return { generation: next.id, warnings: problems }
+      return { generation: id, warnings: problems }
     })
+  }
+
+  /**
+   * The first half of {@link reload}, for whoever has to see several through it together and lets nothing else come
+   * between. `taken`: see {@link ListenerSet.prepare}.
+   */
+  async prepare(id: number, model: Model, taken?: Ports): Promise<PreparedReload> {
+    const next = await buildGeneration(id, model, this.#store, this.#log)
+    try {
+      const { drainTimeoutMs } = this.#current.model
+      const listeners = this.#listening
+        ? await this.#listeners.prepare(model.listeners, drainTimeoutMs, taken)
+        : undefined
+      return {
+        ports: listeners?.ports ?? this.ports,
+        commit: () => {
+          listeners?.commit()
+          this.#swap(next)
+        },
+        abort: async () => {
+          await listeners?.abort()
+          await next.release()
+        },
+      }
+    } catch (error) {
+      await next.release()
+      throw error
+    }
+  }
+
+  /** Which port each listener has got. */
+  get ports(): Ports {
+    return this.#listeners.ports
+  }
+
+  /** As {@link listen}, beside other workers. `wanted`: opens these alone, and the rest when it is called again. */
+  async open(taken: Ports, wanted?: (address: string) => boolean): Promise<void> {
+    const listeners = await this.#listeners.prepare(this.#current.model.listeners, 0, taken, wanted)
+    listeners.commit()
+    this.#listening = true
+  }
+
+  /** As {@link close}, where others take over: who is connected and idle has time to send one request more. */
+  async leave(): Promise<void> {
+    await this.#listeners.close(this.#current.model.drainTimeoutMs, 'patient')
+    await this.close()
   }
 
   async fetch(input: Request | string | URL, init?: RequestInit): Promise<Response> {

@@ -54,6 +54,7 @@ export type {
 } from './contract/hooks.ts'
 export type {
   Balancer,
+  Channel,
   Connector,
   Discovery,
   Extension,

@@ -13,10 +13,13 @@ export interface LevelledLog extends Log {
  * JSON lines on standard output; with `pretty`, lines to read. Each line is written before the call returns: none is
  * lost when the process ends, and a full disk or a closed pipe cannot make it wait for ever.
  */
-export function createLog(level: LogLevel, options: { readonly pretty?: boolean } = {}): LevelledLog {
+export function createLog(
+  level: LogLevel,
+  options: { readonly pretty?: boolean /** In every line. */; readonly fields?: object } = {},
+): LevelledLog {
   const settings = {
     level,
-    base: null,
+    base: options.fields ?? null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }

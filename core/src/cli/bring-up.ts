@@ -1,6 +1,7 @@
 import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
 import { type LoadedConfig, loadConfigFile } from '../loader/load.ts'
+import type { PortableBundle } from '../loader/load-run.ts'
 import { typecheck } from '../loader/typecheck.ts'
 import type { FileWatcher } from '../loader/watch.ts'
 import { kernel } from './inspect-config.ts'
@@ -19,8 +20,8 @@ export interface BringUpOptions {
   readonly watcher: FileWatcher | undefined
   /** The command line's changes to the config. */
   adjust(config: unknown): unknown
-  /** Starts or reloads the gateway; resolves with the warnings. What it rejects with becomes problems. */
-  apply(config: unknown): Promise<readonly Problem[]>
+  /** Starts or reloads the gateway with what the bundle exports, adjusted; resolves with the warnings. What it rejects with becomes problems. */
+  apply(config: unknown, bundle: PortableBundle): Promise<readonly Problem[]>
 }
 
 export type BroughtUp =
@@ -73,7 +74,7 @@ export function createBringUp(options: BringUpOptions): (signal: AbortSignal) =>
       }
     }
     try {
-      const warnings = placeProblems(await apply(config), file)
+      const warnings = placeProblems(await apply(config, load.bundle), file)
       // What still runs of the old config keeps its own source map alive.
       serving?.dispose()
       serving = load

@@ -15,6 +15,7 @@ the last good config. Every request is logged, unless the config says log: { acc
   async run(given, { 'allow-type-errors': allowed, 'env-file': envFile }) {
     return serve(configFile(given), {
       logLevel: undefined,
+      workers: 1,
       watch: true,
       envFile,
       typeErrors: allowed ? 'show' : 'refuse',

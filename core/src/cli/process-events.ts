@@ -1,6 +1,5 @@
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
-import type { Log } from '../contract/host.ts'
 
 /** SIGTERM or SIGINT came once. The second one ends the process at once, with the exit code a shell gives for it. */
 export function firstStopSignal(): Promise<NodeJS.Signals> {
@@ -26,21 +25,4 @@ export function onHangUp(reload: () => void): void {
     if (inTerminal && !isatty(1)) process.kill(process.pid, 'SIGTERM')
     else reload()
   })
-}
-
-/**
- * The gateway survives its plugins. Hooks are guarded where they are called; what a plugin or config throws elsewhere, in
- * a timer or a promise that nobody awaits, would by Node's default end the process and every request in it. It concerns
- * nobody's request, so it is logged as an error and the gateway goes on.
- */
-export function surviveFaults(log: Log): void {
-  const report = (message: string) => (reason: unknown) => {
-    try {
-      log.error(message, { err: reason })
-    } catch {
-      // The log's own output is broken. To throw here would end the process.
-    }
-  }
-  process.on('uncaughtException', report('an exception reached nobody'))
-  process.on('unhandledRejection', report('a promise was rejected and nobody looked'))
 }

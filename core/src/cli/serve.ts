@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs'
 import type { Problem } from '../config/problem.ts'
-import { createGateway, type Gateway } from '../gateway.ts'
 import { watchFiles } from '../loader/watch.ts'
 import { createLog, type LevelledLog, type LogLevel } from '../log.ts'
+import { Supervisor } from '../workers/supervisor.ts'
+import { surviveFaults } from '../workers/survive-faults.ts'
 import { type BroughtUp, createBringUp, type TypeErrors } from './bring-up.ts'
-import { firstStopSignal, onHangUp, surviveFaults } from './process-events.ts'
+import { firstStopSignal, onHangUp } from './process-events.ts'
 import { createReloadQueue } from './reload-queue.ts'
 import { printProblems } from './report.ts'
 import { watchBesides } from './watch-besides.ts'
@@ -12,6 +13,8 @@ import { watchBesides } from './watch-besides.ts'
 export interface ServeOptions {
   /** Holds whatever the config says, now and after every reload. */
   readonly logLevel: LogLevel | undefined
+  /** Instead of the config's. */
+  readonly workers: number | 'auto' | undefined
   readonly watch: boolean
   readonly envFile: string | undefined
   readonly typeErrors: TypeErrors
@@ -42,18 +45,20 @@ export interface Reporter {
  * with `watch` every change of a file that the config is made of, reloads it.
  */
 export async function serve(file: string, options: ServeOptions): Promise<number> {
-  const log = createLog(options.logLevel ?? 'info', { pretty: process.stdout.isTTY })
+  const pretty = process.stdout.isTTY
+  const log = createLog(options.logLevel ?? 'info', { pretty })
   const reporter = options.createReporter(log)
   const stopSignal = firstStopSignal()
   surviveFaults(log)
 
-  let gateway: Gateway | undefined
+  const { logLevel, workers } = options
+  const supervisor = new Supervisor({ log, pretty, workers, logLevel })
   // What comes while it starts has to wait, but must not be lost: SIGHUP would end a process that does not listen to it.
   const started = Promise.withResolvers<void>()
   const reload = (changed: readonly string[]) => void started.promise.then(() => queue.request(changed))
   onHangUp(() => reload([]))
   const watcher = options.watch
-    ? watchBesides(watchFiles(reload, { onWarning: message => log.warn(message) }), () => gateway?.files ?? [])
+    ? watchBesides(watchFiles(reload, { onWarning: message => log.warn(message) }), () => supervisor.files)
     : undefined
   const bringUp = createBringUp({
     file,
@@ -61,11 +66,9 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     typeErrors: options.typeErrors,
     watcher,
     adjust: options.adjust,
-    async apply(config) {
-      if (gateway !== undefined) return (await gateway.reload(config)).warnings
-      log.level = options.logLevel ?? levelOf(config)
-      gateway = await start(config, log)
-      return gateway.warnings
+    apply(config, bundle) {
+      if (supervisor.generation === 0) log.level = options.logLevel ?? levelOf(config)
+      return supervisor.take(config, bundle)
     },
   })
   const queue = createReloadQueue(async (changed, signal) => {
@@ -80,7 +83,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   })
 
   function settle(result: BroughtUp, changed: readonly string[], began: number): void {
-    const reload = { changed, ms: Math.round(Date.now() - began), generation: gateway?.generations[0]?.id ?? 0 }
+    const reload = { changed, ms: Math.round(Date.now() - began), generation: supervisor.generation }
     if (!result.ok) return reporter.refused(reload, result.problems)
     log.level = options.logLevel ?? levelOf(result.config)
     reporter.reloaded(reload)
@@ -96,32 +99,22 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   }
 
   const first = await bringUp(new AbortController().signal)
-  if (!first?.ok || gateway === undefined) {
+  if (!first?.ok) {
     if (first?.ok === false) printProblems(first.problems, process.stderr)
     await watcher?.close()
     return 1
   }
   await watcher?.renew()
   remark(first)
-  for (const { url } of gateway.addresses) log.info('listening', { url })
+  for (const { url } of supervisor.addresses) log.info('listening', { url })
   started.resolve()
 
   const signal = await stopSignal
-  log.info('stopping', { signal, inFlight: gateway.generations.reduce((sum, { inFlight }) => sum + inFlight, 0) })
-  await Promise.all([gateway.close(), queue.stop(), watcher?.close()])
+  const generations = (await supervisor.generations()).flatMap(worker => worker.generations)
+  log.info('stopping', { signal, inFlight: generations.reduce((sum, { inFlight }) => sum + inFlight, 0) })
+  await Promise.all([supervisor.close(), queue.stop(), watcher?.close()])
   log.info('stopped')
   return 0
-}
-
-async function start(config: unknown, log: LevelledLog): Promise<Gateway> {
-  const gateway = await createGateway(config, { log })
-  try {
-    await gateway.listen()
-    return gateway
-  } catch (error) {
-    await gateway.close()
-    throw error
-  }
 }
 
 const levels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'] satisfies LogLevel[]

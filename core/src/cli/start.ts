@@ -1,4 +1,5 @@
 import { formatProblem, type Problem } from '../config/problem.ts'
+import { maxWorkers } from '../config/schema.ts'
 import type { Log } from '../contract/host.ts'
 import type { LogLevel } from '../log.ts'
 import { defineCommand, UsageError } from './command.ts'
@@ -16,13 +17,15 @@ at once. SIGHUP reloads the config.`,
     port: { type: 'string', value: 'N', help: "Port of the first listener, instead of the config's" },
     host: { type: 'string', value: 'H', help: "Address of the first listener, instead of the config's" },
     'log-level': { type: 'string', value: 'LEVEL', choices: logLevels, help: "Instead of the config's" },
+    workers: { type: 'string', value: 'N', help: "Threads that serve, or auto: one a core; instead of the config's" },
     ...envFileOption,
     watch: { type: 'boolean', help: 'Reload when a file of the config is saved' },
   },
-  async run(given, { port: portText, host, 'log-level': level, 'env-file': envFile, watch }) {
+  async run(given, { port: portText, host, 'log-level': level, workers, 'env-file': envFile, watch }) {
     const port = portText === undefined ? undefined : readPort(portText)
     return serve(configFile(given), {
       logLevel: logLevels.find(known => known === level),
+      workers: workers === undefined ? undefined : readWorkers(workers),
       watch,
       envFile,
       typeErrors: 'ignore',
@@ -35,6 +38,12 @@ at once. SIGHUP reloads the config.`,
 function readPort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
   throw new UsageError(`--port must be a number from 0 to 65535, not "${text}"`)
+}
+
+function readWorkers(text: string): number | 'auto' {
+  if (text === 'auto') return text
+  if (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= maxWorkers) return Number(text)
+  throw new UsageError(`--workers must be a number from 1 to ${maxWorkers}, or auto, not "${text}"`)
 }
 
 /** Everything goes to the log, a line a problem, for whoever collects it. */

@@ -195,6 +195,10 @@ export interface GatewaySettings {
   timeoutStatus?: 504 | 408
   /** How long requests may go on after a reload or a signal to stop. Default 30s. */
   drainTimeout?: Duration
+  /**
+   * How many threads serve, at most 64; 'auto' is one a core. Of `gateway start` alone. Default 1: all in the main thread.
+   */
+  workers?: number | 'auto'
   log?: LogOptions
 }
 

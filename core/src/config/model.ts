@@ -18,6 +18,7 @@ export interface Model {
   readonly routes: readonly RouteModel[]
   readonly timeoutStatus: 504 | 408
   readonly drainTimeoutMs: number
+  readonly workers: number | 'auto'
   /** Absolute paths of what was read beside the config: certificates and keys. */
   readonly files: readonly string[]
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly access: boolean }

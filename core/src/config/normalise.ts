@@ -46,8 +46,18 @@ export function normalise(config: unknown): Normalised {
   const failed = problems.some(problem => problem.severity === 'error')
   const files = [...read]
   if (failed || settings === undefined) return { model: undefined, problems, files }
-  const { timeoutStatus, drainTimeout: drainTimeoutMs, log } = settings
-  const model = { listeners, plugins: plugins.list, services, routes, timeoutStatus, drainTimeoutMs, files, log }
+  const { timeoutStatus, drainTimeout: drainTimeoutMs, workers, log } = settings
+  const model = {
+    listeners,
+    plugins: plugins.list,
+    services,
+    routes,
+    timeoutStatus,
+    drainTimeoutMs,
+    workers,
+    files,
+    log,
+  }
   lintSecrets(model, report)
   return { model, problems, files }
 }

@@ -51,6 +51,9 @@ export function show(value: unknown): string {
 
 const count = z.int().min(0)
 
+/** Of `workers`. */
+export const maxWorkers = 64
+
 /** A table by name. Zod passes over `__proto__` in silence, and a rule that is not there must not look as if it were. */
 function table<K extends z.ZodType<string, string>, V extends z.ZodType>(key: K, value: V) {
   return z
@@ -300,6 +303,11 @@ export const settingsShape = {
   drainTimeout: duration()
     .refine(ms => ms <= 86_400_000, { error: 'must be at most 1d' })
     .prefault('30s'),
+  workers: z
+    .union([z.int().min(1).max(maxWorkers), z.literal('auto')], {
+      error: issue => `must be a number from 1 to ${maxWorkers}, or 'auto', not ${show(issue.input)}`,
+    })
+    .default(1),
   log: z
     .strictObject({
       level: z.literal(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

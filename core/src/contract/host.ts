@@ -33,6 +33,23 @@ export interface Host {
   defer(cleanup: () => Awaitable<void>): void
   /** The shared value; made by the first who asks, closed when the last generation that asked lets go. */
   share<T>(shared: Shared<T>): T
+  /** The gateway runs as `count` workers, threads with a state each, or as one; this is the one at `index`, from 0. */
+  readonly worker: { readonly index: number; readonly count: number }
+  /**
+   * Bytes that every worker sees: zero at first, the same for all who ask by this name and length, and kept, also across
+   * reloads, for as long as a generation that asked lives in any worker. Change them by Atomics alone.
+   */
+  memory(name: string, byteLength: number): SharedArrayBuffer
+  /**
+   * Messages to and from this plugin in the gateway's other workers, by structured clone: sent and forgotten, in the order
+   * of each sender. With one worker they go nowhere. Closed when the generation is let go.
+   */
+  channel<T>(name: string, onMessage: (message: T, from: number) => void): Channel<T>
+}
+
+export interface Channel<in T> {
+  /** @throws DataCloneError when the message cannot be cloned, where there is somebody to hear it. */
+  post(message: T): void
 }
 
 /** Picks a target for an attempt; undefined when none will do. */

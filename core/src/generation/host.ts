@@ -4,6 +4,7 @@ import type { Generation } from './generation.ts'
 /** What a plugin gets of its generation. */
 export function createHost(generation: Generation, plugin: string): Host {
   const log = pluginLog(generation.log, plugin)
+  const { group } = generation.store
   return {
     log,
     clock: {
@@ -29,6 +30,25 @@ export function createHost(generation: Generation, plugin: string): Host {
     draining: generation.draining,
     defer: cleanup => generation.defer(plugin, cleanup),
     share: shared => generation.lease.share(shared),
+    worker: { index: group.index, count: group.count },
+    memory: (name, byteLength) =>
+      generation.lease.share({
+        name: `${plugin}.memory ${name} ${byteLength}`,
+        create: () => group.memory(`${plugin} ${name}`, byteLength),
+        close: () => group.letGo(`${plugin} ${name}`, byteLength),
+      }),
+    channel(name, onMessage) {
+      const channel = group.channel(`${plugin} ${name}`, (message, from) => {
+        try {
+          // What a plugin of this name posted under this name, in another worker.
+          onMessage(message as never, from)
+        } catch (error) {
+          log.error(`plugin "${plugin}" failed on a message`, { channel: name, err: error })
+        }
+      })
+      generation.defer(plugin, () => channel.close())
+      return { post: message => channel.post(message) }
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Awaitable } from '../contract/hooks.ts'
 import type { Shared } from '../contract/host.ts'
+import { alone, type WorkerGroup } from '../workers/worker-group.ts'
 
 interface Entry {
   readonly value: unknown
@@ -14,6 +15,12 @@ interface Entry {
 export class SharedStore {
   readonly #entries = new Map<string, Entry>()
   readonly #closing = new Set<Promise<void>>()
+  /** With whom state is shared beyond this thread. */
+  readonly group: WorkerGroup
+
+  constructor(group: WorkerGroup = alone()) {
+    this.group = group
+  }
 
   get names(): string[] {
     return [...this.#entries.keys()]

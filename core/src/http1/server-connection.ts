@@ -20,8 +20,11 @@ export interface HttpConnection {
   readonly peer: Peer
   /** Between two requests: nothing of the next one has come. */
   readonly idle: boolean
-  /** Closes once the exchange under way is finished, or now when there is none. */
-  drain(): void
+  /**
+   * Closes once the exchange under way is finished, or now when there is none. With patience, where the protocol cannot
+   * tell a client that its next request was not read, an idle one first answers that request.
+   */
+  drain(patience?: 'patient'): void
   /** Closes now; an exchange under way hears `onAbort`. Works on a detached connection too. */
   destroy(): void
 }
@@ -104,9 +107,9 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     return this.#phase === 'head' && this.#reader.idle && this.#pieces.bytes === 0
   }
 
-  drain(): void {
+  drain(patience?: 'patient'): void {
     this.#draining = true
-    if (this.idle) this.#linger()
+    if (this.idle && patience === undefined) this.#linger()
   }
 
   destroy(): void {

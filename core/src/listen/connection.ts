@@ -52,6 +52,8 @@ export class Connection implements DeadlineOwner, Handshake {
   #http: HttpConnection | undefined
   /** Of the handshake, to be told when the connection has closed. */
   #failure: string | undefined
+  /** It is to close after its next exchange. */
+  #patient = false
 
   constructor(socket: Socket, settings: ConnectionSettings, owner: ConnectionOwner) {
     this.socket = socket
@@ -75,10 +77,11 @@ export class Connection implements DeadlineOwner, Handshake {
     socket.on('end', this.#onEnd)
   }
 
-  /** Closes after the exchange under way, or now when there is none. */
-  drain(): void {
-    if (this.#http === undefined) this.destroy()
-    else this.#http.drain()
+  /** Closes after the exchange under way, or now when there is none; with patience after one that is still to come. */
+  drain(patience?: 'patient'): void {
+    this.#patient = patience !== undefined
+    if (this.#http !== undefined) this.#http.drain(patience)
+    else if (!this.#patient) this.destroy()
   }
 
   destroy(): void {
@@ -173,6 +176,7 @@ export class Connection implements DeadlineOwner, Handshake {
   #serve(socket: Socket, protocol: Protocol): void {
     const options = { ...this.#settings.options, peer: peerOf(socket, this.#source) }
     this.#http = servers[protocol](socket, options, this.#owner.request)
+    if (this.#patient) this.#http.drain('patient')
   }
 
   /** Whoever speaks HTTP in clear text to a TLS port is told so. */

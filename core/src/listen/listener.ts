@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hkdfSync } from 'node:crypto'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { ListenerModel, ListenerTlsModel } from '../config/model.ts'
@@ -12,8 +12,9 @@ import { plainAddress } from '../http1/peer.ts'
 import { defaultServerOptions } from '../http1/server-options.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import type { Http2ServerOptions } from '../http2/server-limits.ts'
-import { ClientCounts } from './client-counts.ts'
+import { alone, type WorkerGroup } from '../workers/worker-group.ts'
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts'
+import type { ConnectionCounts } from './connection-counts.ts'
 import { offered } from './protocol.ts'
 import { createTlsAcceptor } from './tls.ts'
 import { addressTest } from './trust.ts'
@@ -29,6 +30,17 @@ export interface ListenerEvents {
   request(entry: Entry, stream: ServerStream): void
   /** False drops the connection. With TLS it is asked after the handshake. */
   connection(address: string, localPort: number, serverName: string | undefined): boolean
+}
+
+/** Where a listener stands. */
+export interface ListenerPlace {
+  /** The same in every worker. */
+  readonly name: string
+  readonly group: WorkerGroup
+  /** Instead of the model's, where another worker has it already. */
+  readonly port: number | undefined
+  /** Whoever listens on the port now belongs to this gateway. */
+  readonly own: boolean
 }
 
 /** What a model says, made ready. */
@@ -47,12 +59,24 @@ export class Listener implements ConnectionOwner {
   readonly #log: Log
   readonly #events: ListenerEvents
   readonly #connections = new Set<Connection>()
-  readonly #clients = new ClientCounts()
-  /** As old as the listener, so that TLS sessions are resumed across reloads. */
-  readonly #ticketKeys = randomBytes(48)
+  readonly #place: ListenerPlace
+  readonly #counts: ConnectionCounts
+  /** The same for all its life and in every worker, so that TLS sessions are resumed across reloads and by any of them. */
+  readonly #ticketKeys: Buffer
   #settings: Settings
+  #accepted = 0
+  #drain: 'patient' | 'now' | undefined
 
-  constructor(model: ListenerModel, events: ListenerEvents, log: Log) {
+  constructor(
+    model: ListenerModel,
+    events: ListenerEvents,
+    log: Log,
+    place: ListenerPlace = { name: '', group: alone(), port: undefined, own: false },
+  ) {
+    this.#place = place
+    const { group, name } = place
+    this.#counts = group.counts(name)
+    this.#ticketKeys = Buffer.from(hkdfSync('sha256', group.secret, '', `TLS tickets of ${name}`, 48))
     this.#log = log
     this.#events = events
     this.#settings = this.#settingsOf(model, undefined)
@@ -77,13 +101,18 @@ export class Listener implements ConnectionOwner {
 
   /** Rejects with a sentence that names the port when it cannot be had. */
   async listen(): Promise<ListenerAddress> {
-    const { host, port } = this.model
+    const { host } = this.model
+    const { group, own } = this.#place
+    const port = this.#place.port ?? this.model.port
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#server.once('error', reject)
-    this.#server.listen({ port, ...(host === undefined ? {} : { host }), backlog: 1024 }, resolve)
+    const where = { port, ...(host === undefined ? {} : { host }) }
     try {
+      if (group.reusePort && !own && port !== 0) await expectFree(where)
+      this.#server.once('error', reject)
+      this.#server.listen({ ...where, backlog: 1024, reusePort: group.reusePort }, resolve)
       await promise
     } catch (error) {
+      this.#counts.close()
       throw new GatewayError('GATEWAY_LISTEN_FAILED', listenFailure(error, host, port), {
         source: 'config',
         cause: error,
@@ -102,38 +131,59 @@ export class Listener implements ConnectionOwner {
     }
   }
 
-  /** Stops accepting; idle connections close now, the others after their exchange, at the latest after `timeoutMs`. */
-  async close(timeoutMs: number): Promise<void> {
+  /**
+   * Stops accepting; idle connections close now, the others after their exchange, at the latest after `timeoutMs`. With
+   * patience idle ones get to send one request more, whose answer closes them.
+   */
+  async close(timeoutMs: number, patience?: 'patient'): Promise<void> {
+    this.#drain = patience ?? 'now'
+    if (this.#place.group.reusePort && this.#server.listening) await this.#acceptQueued()
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    for (const connection of this.#connections) connection.drain()
+    for (const connection of this.#connections) connection.drain(patience)
     const timer = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy()
     }, timeoutMs)
     await closed
     clearTimeout(timer)
+    this.#counts.close()
+  }
+
+  /**
+   * Closing one of several sockets on a port resets the connections that wait in its queue: Linux does not hand them to
+   * the others, unless net.ipv4.tcp_migrate_req is 1. So it goes on accepting until a turn of the loop finds none.
+   */
+  async #acceptQueued(): Promise<void> {
+    for (let turn = 0, before = -1; turn < 1_000 && before !== this.#accepted; turn++) {
+      before = this.#accepted
+      // Two, since the first may come before this turn has polled.
+      await nextTurn()
+      await nextTurn()
+    }
   }
 
   #accept(socket: Socket): void {
+    this.#accepted++
     const address = plainAddress(socket.remoteAddress)
     const { model, entry, connection: settings } = this.#settings
     const { connections: limit } = model.limits
     const refusal =
-      limit > 0 && this.#connections.size >= limit
-        ? 'there are too many connections'
-        : model.proxyProtocol && !entry.trusts(address)
-          ? 'it is no proxy that the PROXY protocol is taken from'
+      model.proxyProtocol && !entry.trusts(address)
+        ? 'it is no proxy that the PROXY protocol is taken from'
+        : address !== '' && !this.#counts.enter(limit)
+          ? 'there are too many connections'
           : undefined
     if (refusal !== undefined) this.failed(refusal, address)
     if (refusal !== undefined || address === '') return void socket.destroy()
     const connection = new Connection(socket, settings, this)
     this.#connections.add(connection)
     connection.start()
+    if (this.#drain !== undefined) connection.drain('patient')
   }
 
   // What its connections ask and tell.
 
   count(address: string): boolean {
-    if (this.#clients.add(address, this.model.limits.connectionsPerClient)) return true
+    if (this.#counts.add(address, this.model.limits.connectionsPerClient)) return true
     this.failed('there are too many connections of this client', address)
     return false
   }
@@ -148,7 +198,8 @@ export class Listener implements ConnectionOwner {
 
   closed(connection: Connection): void {
     this.#connections.delete(connection)
-    if (connection.counted) this.#clients.remove(connection.address)
+    this.#counts.leave()
+    if (connection.counted) this.#counts.remove(connection.address)
   }
 
   readonly request = (stream: ServerStream): void => this.#events.request(this.#settings.entry, stream)
@@ -186,6 +237,23 @@ export class Listener implements ConnectionOwner {
       onFault: error => this.#log.error('an exchange failed', { err: error }),
     }
   }
+}
+
+/**
+ * With SO_REUSEPORT another process of the same user could listen on the port as well, and each would get some of the
+ * connections. An exclusive socket is refused wherever anybody listens.
+ */
+async function expectFree(where: { port: number; host?: string }): Promise<void> {
+  const probe = createServer(socket => socket.destroy())
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  probe.once('error', reject)
+  probe.listen(where, resolve)
+  await promise
+  await new Promise(closed => probe.close(closed))
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -6,11 +6,12 @@ import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
 import { bundleConfig, type ContentHash, type Graph } from './load-bundle.ts'
 import { applyEnvFile } from './load-env-file.ts'
-import { type CompiledBundle, compileBundle, evaluateBundle, importMeta } from './load-evaluate.ts'
+import type { CompiledBundle } from './load-evaluate.ts'
 import { pinKernel } from './load-kernel.ts'
 import { type SourcePlace, thrownAt, thrownProblem } from './load-problem.ts'
 import { faultProblems, variableHashes, watchFaults, withoutConsequences } from './load-readings.ts'
 import { realPath } from './load-resolve.ts'
+import { type BundleRun, inTime, type PortableBundle, runBundle, timedOut } from './load-run.ts'
 
 export type { SourcePlace } from './load-problem.ts'
 
@@ -43,6 +44,8 @@ export interface LoadedConfig extends Watched {
   /** The environment variables that the config asked for, with hashes of what they held; undefined: not set. */
   variables: ReadonlyMap<string, ContentHash | undefined>
   warnings: Problem[]
+  /** What it was evaluated from. */
+  bundle: PortableBundle
   /** Where in the config's own files an error was thrown, also one thrown later by a function of the config. */
   sourceOf(error: unknown): SourcePlace | undefined
   /** Lets go of the code's source map, unless something of the config itself still lives. */
@@ -86,9 +89,6 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
   const problem = options.envFile === undefined ? undefined : readEnvFile(resolve(options.envFile), graph)
   if (problem !== undefined) return { ok: false, problems: [problem], ...watched(graph) }
 
-  const timeoutMs = options.timeoutMs ?? 10_000
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), timeoutMs)
   loads += 1
   pinKernel()
   const name = `${realPath(entry)}.load-${loads}.cjs`
@@ -100,26 +100,20 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
     const problems = [...faults, ...(faults.length === 0 ? others : withoutConsequences(others, config))]
     return { ok: false, problems, ...watched(graph) }
   }
-  try {
-    const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {} })
-    const bundle = await unlessAborted(bundling, timeout.signal)
-    if (bundle.code === undefined) return fail(bundle.problems)
-    const compiled = compileBundle(bundle.code, name)
-    const host = { external: (key: string) => bundle.externals.get(key), meta: importMeta }
-    const evaluate = () => evaluateBundle(compiled, host, graph.sources, timeout.signal)
-    const { namespace, warnings } = await collectReadings(readings, evaluate)
-    if (!('default' in namespace)) return fail([noDefaultExport(entry, Object.keys(namespace))])
-    const config = namespace.default
-    if (readings.faults.length > 0) return fail(normalise(config).problems, config)
-    return loaded(config, variableHashes(readings), [...bundle.problems, ...warnings], compiled, graph)
-  } catch (error) {
-    const thrown = timeout.signal.aborted
-      ? timedOut(entry, timeoutMs)
-      : thrownProblem(error, thrownAt(error, name, graph.sources), entry)
-    return fail([thrown])
-  } finally {
-    clearTimeout(timer)
-  }
+  return inTime(options.timeoutMs, async limit => {
+    try {
+      const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {} })
+      const { code, problems, externals } = await unlessAborted(bundling, limit.signal)
+      if (code === undefined) return fail(problems)
+      const bundle = { entry, name, code, externals: [...externals.keys()], sources: [...graph.sources] }
+      const run = await collectReadings(readings, () => runBundle(bundle, externals, limit))
+      if (!run.ok) return fail(run.problems)
+      if (readings.faults.length > 0) return fail(normalise(run.config).problems, run.config)
+      return loaded(run, variableHashes(readings), problems, bundle, graph)
+    } catch (error) {
+      return fail([limit.signal.aborted ? timedOut(entry, limit) : thrownProblem(error, undefined, entry)])
+    }
+  })
 }
 
 function readEnvFile(file: string, graph: Graph): Problem | undefined {
@@ -133,10 +127,10 @@ function readEnvFile(file: string, graph: Graph): Problem | undefined {
 }
 
 function loaded(
-  config: unknown,
+  { config, warnings, compiled }: Extract<BundleRun, { ok: true }>,
   variables: LoadedConfig['variables'],
-  warnings: Problem[],
-  compiled: CompiledBundle,
+  problems: readonly Problem[],
+  bundle: PortableBundle,
   graph: Graph,
 ): LoadedConfig {
   // The source map lives as long as the compiled code does.
@@ -145,7 +139,16 @@ function loaded(
   const dispose = () => {
     held = undefined
   }
-  return { ok: true, config, variables, warnings, sourceOf, dispose, ...watched(graph) }
+  return {
+    ok: true,
+    config,
+    variables,
+    warnings: [...problems, ...warnings],
+    bundle,
+    sourceOf,
+    dispose,
+    ...watched(graph),
+  }
 }
 
 function watched({ watch }: Graph): Watched {
@@ -179,17 +182,4 @@ function refuse(file: string): Problem | undefined {
     return problem('CONFIG_FORMAT_UNKNOWN', message, 'Configs end in .ts, .mts, .cts, .js, .mjs or .cjs.')
   }
   return undefined
-}
-
-function noDefaultExport(file: string, names: readonly string[]): Problem {
-  const message =
-    names.length === 0 ? 'The config exports nothing' : `The config exports ${names.join(', ')}, but no default`
-  const hint = 'Write `export default defineConfig({ … })`.'
-  return { severity: 'error', code: 'CONFIG_NO_DEFAULT_EXPORT', message, hint, file }
-}
-
-function timedOut(file: string, timeoutMs: number): Problem {
-  const message = `The config was not evaluated within ${timeoutMs} ms`
-  const hint = 'A top-level await may never settle, here or in a module that it imports.'
-  return { severity: 'error', code: 'CONFIG_TIMEOUT', message, hint, file }
 }

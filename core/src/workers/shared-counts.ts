@@ -1,0 +1,141 @@
+import { hash } from 'node:crypto'
+import { type ConnectionCounts, localCounts } from '../listen/connection-counts.ts'
+
+/** Rows of a table: workers that can count in it at once, those that drain among them. */
+export const countRows = 128
+
+const slotsPerBucket = 16
+const bucketBits = 11
+const buckets = 2 ** bucketBits
+const slots = buckets * slotsPerBucket
+const keyWords = 4
+
+/** Bytes of a table: 9 MB, of which the system provides what is touched. */
+export const countBytes = 4 * (countRows + buckets + slots * keyWords) + 2 * slots * countRows
+
+function viewsOf(buffer: SharedArrayBuffer) {
+  const locksAt = 4 * countRows
+  const keysAt = locksAt + 4 * buckets
+  const clientsAt = keysAt + 4 * slots * keyWords
+  return {
+    /** Connections of each worker. */
+    open: new Int32Array(buffer, 0, countRows),
+    /** Of each bucket: 0, or 1 + the row of the worker that is at work in it. */
+    locks: new Int32Array(buffer, locksAt, buckets),
+    keys: new Int32Array(buffer, keysAt, slots * keyWords),
+    /** Of each client, connections of each worker. 16 bits will do: an address has no more ports. */
+    clients: new Uint16Array(buffer, clientsAt, slots * countRows),
+  }
+}
+
+/**
+ * Counts of all workers together, in memory that they share. Every worker writes a row of its own, and the sum of the rows
+ * is what counts: so the share of a worker that died is given back by clearing its row, whatever it died at. A sum never
+ * exceeds its limit; at the limit, two that try at once may both be refused.
+ *
+ * Clients stand in a table of 2,048 buckets of 16, found by a keyed hash, so that nobody can aim at a bucket. A client for
+ * whom its bucket has no room, with some 15,000 others connected, is counted by each worker by itself.
+ */
+export function sharedCounts(
+  buffer: SharedArrayBuffer,
+  row: number,
+  secret: Uint8Array,
+  close: () => void,
+): ConnectionCounts {
+  const { open, locks, keys, clients } = viewsOf(buffer)
+  const beyond = localCounts()
+  const salt = Buffer.from(secret).toString('base64')
+
+  function keyOf(address: string): Int32Array {
+    const digest = hash('sha256', salt + address, 'buffer')
+    return Int32Array.from({ length: keyWords }, (_, word) => digest.readInt32LE(4 * word))
+  }
+
+  function find(key: Int32Array, bucket: number): number | undefined {
+    const end = (bucket + 1) * slotsPerBucket
+    for (let slot = bucket * slotsPerBucket; slot < end; slot++) {
+      if (key.every((word, index) => Atomics.load(keys, slot * keyWords + index) === word)) return slot
+    }
+    return undefined
+  }
+
+  /** A slot that nobody has a connection in, made this client's. */
+  function claim(key: Int32Array, bucket: number): number | undefined {
+    const end = (bucket + 1) * slotsPerBucket
+    for (let slot = bucket * slotsPerBucket; slot < end; slot++) {
+      if (sum(clients, slot * countRows) > 0) continue
+      for (const [index, word] of key.entries()) Atomics.store(keys, slot * keyWords + index, word)
+      return slot
+    }
+    return undefined
+  }
+
+  return {
+    enter(limit) {
+      Atomics.add(open, row, 1)
+      if (limit === 0 || sum(open, 0) <= limit) return true
+      Atomics.sub(open, row, 1)
+      return false
+    },
+    leave() {
+      Atomics.sub(open, row, 1)
+    },
+    add(address, limit) {
+      const key = keyOf(address)
+      const bucket = bucketOf(key)
+      lock(locks, bucket, row)
+      try {
+        const slot = find(key, bucket) ?? claim(key, bucket)
+        if (slot === undefined) return beyond.add(address, limit)
+        const own = slot * countRows + row
+        if (limit > 0 && sum(clients, slot * countRows) >= limit) return false
+        if (Atomics.load(clients, own) === 0xffff) return false
+        Atomics.add(clients, own, 1)
+        return true
+      } finally {
+        unlock(locks, bucket)
+      }
+    },
+    remove(address) {
+      const key = keyOf(address)
+      // Without the lock: nobody else takes a slot in which there is a connection of ours.
+      const slot = find(key, bucketOf(key))
+      const own = (slot ?? 0) * countRows + row
+      if (slot === undefined || Atomics.load(clients, own) === 0) beyond.remove(address)
+      else Atomics.sub(clients, own, 1)
+    },
+    close,
+  }
+}
+
+/** A worker is gone: what it counted is not there any more, and what it was at work in is free. */
+export function clearRow(buffer: SharedArrayBuffer, row: number): void {
+  const { open, locks, clients } = viewsOf(buffer)
+  Atomics.store(open, row, 0)
+  for (let at = row; at < clients.length; at += countRows) if (clients[at] !== 0) Atomics.store(clients, at, 0)
+  for (let bucket = 0; bucket < buckets; bucket++) {
+    if (Atomics.load(locks, bucket) === row + 1) unlock(locks, bucket)
+  }
+}
+
+const bucketOf = ([first = 0]: Int32Array) => first >>> (32 - bucketBits)
+
+function sum(counts: Int32Array | Uint16Array, from: number): number {
+  let total = 0
+  for (let at = from; at < from + countRows; at++) total += Atomics.load(counts, at)
+  return total
+}
+
+/** Held for some microseconds; that of a worker which died with it is freed by {@link clearRow}. */
+function lock(locks: Int32Array, bucket: number, row: number): void {
+  for (;;) {
+    const holder = Atomics.compareExchange(locks, bucket, 0, row + 1)
+    if (holder === 0) return
+    Atomics.wait(locks, bucket, holder, 1)
+  }
+}
+
+function unlock(locks: Int32Array, bucket: number): void {
+  Atomics.store(locks, bucket, 0)
+  Atomics.notify(locks, bucket, 1)
+}
