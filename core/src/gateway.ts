@@ -12,12 +12,12 @@ import type { Entry } from './exchange/route.ts'
 import { buildGeneration } from './generation/build.ts'
 import type { Generation } from './generation/generation.ts'
 import { SharedStore } from './generation/shared-store.ts'
+import type { WorkerGroup } from './group/worker-group.ts'
 import { FetchStream } from './listen/fetch-stream.ts'
 import type { ListenerAddress, ListenerEvents } from './listen/listener.ts'
 import { ListenerSet, type Ports } from './listen/listener-set.ts'
 import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
-import type { WorkerGroup } from './workers/worker-group.ts'
 
 export interface GatewayOptions {
   /** Default: JSON lines on standard output at the config's level. */

@@ -63,7 +63,11 @@ const rules: readonly ((i: Import) => string | undefined)[] = [
   },
   function loaderIsForTheCommandLine({ file, target }) {
     if (!target?.startsWith('core/src/loader/') || isTest(file)) return
-    if (!/^core\/src\/(cli|loader)\//.test(file)) return 'only the command line loads config files'
+    if (!/^core\/src\/(cli|loader|workers)\//.test(file)) return 'only the command line loads config files'
+  },
+  function workersAreForTheCommandLine({ file, target }) {
+    if (!target?.startsWith('core/src/workers/') || isTest(file)) return
+    if (!/^core\/src\/(cli|workers)\//.test(file)) return 'only the command line starts workers'
   },
   function testKitIsForTests({ file, target }) {
     if (target === 'core/src/testing.ts' && !isTest(file)) return 'only tests import testing.ts'

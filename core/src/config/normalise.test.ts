@@ -74,6 +74,7 @@ describe('the model', () => {
       routes: [],
       timeoutStatus: 504,
       drainTimeoutMs: 30_000,
+      workers: 1,
       files: [],
       log: { level: 'info', access: false },
     })

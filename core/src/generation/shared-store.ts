@@ -1,6 +1,6 @@
 import type { Awaitable } from '../contract/hooks.ts'
 import type { Shared } from '../contract/host.ts'
-import { alone, type WorkerGroup } from '../workers/worker-group.ts'
+import { alone, type WorkerGroup } from '../group/worker-group.ts'
 
 interface Entry {
   readonly value: unknown

@@ -1,6 +1,6 @@
 import type { ListenerModel } from '../config/model.ts'
 import type { Log } from '../contract/host.ts'
-import type { WorkerGroup } from '../workers/worker-group.ts'
+import type { WorkerGroup } from '../group/worker-group.ts'
 import { Listener, type ListenerAddress, type ListenerEvents } from './listener.ts'
 
 /** Ports by listener, as a set of listeners names them: `127.0.0.1:8080`. */
@@ -99,7 +99,8 @@ export class ListenerSet {
   #create(address: string, model: ListenerModel, taken: Ports): Listener {
     const port = taken.get(address)
     // Our own listeners on this port, on other addresses, would look like somebody else's.
-    const own = port !== undefined || [...this.#open.values()].some(other => other.address.port === model.port)
+    const own =
+      port !== undefined || [...this.#open.values()].some(other => other.listening && other.address.port === model.port)
     return new Listener(model, this.#events, this.#log, { name: address, group: this.#group, port, own })
   }
 

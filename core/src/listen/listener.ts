@@ -8,13 +8,13 @@ import { problemReply } from '../exchange/problem.ts'
 import { requestId } from '../exchange/request-id.ts'
 import { localResponse } from '../exchange/response.ts'
 import type { Entry } from '../exchange/route.ts'
+import type { ConnectionCounts } from '../group/connection-counts.ts'
+import { alone, type WorkerGroup } from '../group/worker-group.ts'
 import { plainAddress } from '../http1/peer.ts'
 import { defaultServerOptions } from '../http1/server-options.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import type { Http2ServerOptions } from '../http2/server-limits.ts'
-import { alone, type WorkerGroup } from '../workers/worker-group.ts'
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts'
-import type { ConnectionCounts } from './connection-counts.ts'
 import { offered } from './protocol.ts'
 import { createTlsAcceptor } from './tls.ts'
 import { addressTest } from './trust.ts'
@@ -65,7 +65,7 @@ export class Listener implements ConnectionOwner {
   readonly #ticketKeys: Buffer
   #settings: Settings
   #accepted = 0
-  #drain: 'patient' | 'now' | undefined
+  #leaving = false
 
   constructor(
     model: ListenerModel,
@@ -85,6 +85,10 @@ export class Listener implements ConnectionOwner {
 
   get model(): ListenerModel {
     return this.#settings.model
+  }
+
+  get listening(): boolean {
+    return this.#server.listening
   }
 
   get connections(): number {
@@ -136,8 +140,7 @@ export class Listener implements ConnectionOwner {
    * patience idle ones get to send one request more, whose answer closes them.
    */
   async close(timeoutMs: number, patience?: 'patient'): Promise<void> {
-    this.#drain = patience ?? 'now'
-    if (this.#place.group.reusePort && this.#server.listening) await this.#acceptQueued()
+    if (patience !== undefined) await this.#acceptQueued()
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.drain(patience)
     const timer = setTimeout(() => {
@@ -153,6 +156,7 @@ export class Listener implements ConnectionOwner {
    * the others, unless net.ipv4.tcp_migrate_req is 1. So it goes on accepting until a turn of the loop finds none.
    */
   async #acceptQueued(): Promise<void> {
+    this.#leaving = true
     for (let turn = 0, before = -1; turn < 1_000 && before !== this.#accepted; turn++) {
       before = this.#accepted
       // Two, since the first may come before this turn has polled.
@@ -177,7 +181,7 @@ export class Listener implements ConnectionOwner {
     const connection = new Connection(socket, settings, this)
     this.#connections.add(connection)
     connection.start()
-    if (this.#drain !== undefined) connection.drain('patient')
+    if (this.#leaving) connection.drain('patient')
   }
 
   // What its connections ask and tell.

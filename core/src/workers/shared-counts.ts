@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type ConnectionCounts, localCounts } from '../listen/connection-counts.ts'
+import { type ConnectionCounts, localCounts } from '../group/connection-counts.ts'
 
 /** Rows of a table: workers that can count in it at once, those that drain among them. */
 export const countRows = 128

@@ -1,8 +1,8 @@
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { type ConnectionCounts, localCounts } from '../listen/connection-counts.ts'
+import { type ConnectionCounts, localCounts } from '../group/connection-counts.ts'
+import type { GroupChannel, WorkerGroup } from '../group/worker-group.ts'
 import type { MemoryLine, MemoryRequest, WorkerSetup } from './messages.ts'
 import { countBytes, sharedCounts } from './shared-counts.ts'
-import type { GroupChannel, WorkerGroup } from './worker-group.ts'
 
 /** Milliseconds for the main thread, which does little else, to answer. */
 const answerMs = 30_000

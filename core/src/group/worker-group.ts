@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type ConnectionCounts, localCounts } from '../listen/connection-counts.ts'
+import { type ConnectionCounts, localCounts } from './connection-counts.ts'
 
 /** What a gateway has in common with the other workers of its process. */
 export interface WorkerGroup {
