@@ -38,6 +38,8 @@ export interface Job {
   /** How many workers it is for. */
   readonly workers: number
   readonly bundle: PortableBundle
+  /** What the config was evaluated with, that of --env-file included. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>
   /** With their certificates. */
   readonly listeners: readonly ListenerModel[]
   readonly level: LogLevel

@@ -112,7 +112,14 @@ export class Supervisor {
       if (workers === 1 && this.#job === undefined) await this.#takeHere(generation, model)
       else {
         const level = this.#options.logLevel ?? model.log.level
-        await this.#takeInThreads({ generation, workers, bundle, listeners: model.listeners, level })
+        await this.#takeInThreads({
+          generation,
+          workers,
+          bundle,
+          environment: { ...process.env },
+          listeners: model.listeners,
+          level,
+        })
       }
       this.generation = generation
       this.#drainMs = model.drainTimeoutMs

@@ -82,13 +82,20 @@ const handlers: Handlers = {
   },
 }
 
-async function modelOf({ bundle, listeners }: Job): Promise<Model> {
+async function modelOf({ bundle, environment, listeners }: Job): Promise<Model> {
+  takeEnvironment(environment)
   const run = await runPortable(bundle, { '@gateway/core': core })
   if (!run.ok) throw new ConfigProblems(run.problems)
   // Where to listen, and with which certificates, has been read once for all.
   const { model, problems } = normalise(isObject(run.config) ? { ...run.config, listen: [] } : run.config)
   if (model === undefined) throw new ConfigProblems(problems)
   return { ...model, listeners }
+}
+
+/** A thread has a copy of its own, as old as itself. */
+function takeEnvironment(environment: Job['environment']): void {
+  for (const name of Object.keys(process.env)) if (environment[name] === undefined) delete process.env[name]
+  Object.assign(process.env, environment)
 }
 
 function isObject(value: unknown): value is object {
