@@ -1,13 +1,16 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { ConfigProblems, GatewayError } from '@gateway/core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createAuthority } from '../../support/certificates.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { connect, requestText, type Wire } from '../../support/wire.ts'
 import { connectTls, sessionFrom } from '../listen/tls-client.ts'
 import { busyClient, connectToAll, get, startWorkers, type Workers, who } from './fixture.ts'
+
+// Each thread loads the gateway anew, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 60_000 })
 
 const failsIn = (index: number) => `if (host.worker.index === ${index}) throw new Error('no database')`
 
