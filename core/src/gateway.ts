@@ -42,7 +42,7 @@ export interface Gateway {
   readonly generations: readonly GenerationInfo[]
   /** Where it listens; empty before `listen()`. */
   readonly addresses: readonly ListenerAddress[]
-  /** What `check` would warn of in the config that serves now. */
+  /** What deserves a look in the config that serves now, such as a certificate that expires soon. Lints are `check`'s. */
   readonly warnings: readonly Problem[]
   /** Names of the state that is kept across reloads at this moment. */
   readonly shared: readonly string[]

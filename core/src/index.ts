@@ -64,7 +64,13 @@ export type {
   Shared,
   TargetSpec,
 } from './contract/host.ts'
-export { type Definition, defineExtension, definePlugin, type Plugin, type Stage } from './contract/plugin.ts'
+export {
+  type Definition,
+  defineExtension,
+  definePlugin,
+  type Plugin,
+  type Stage,
+} from './contract/plugin.ts'
 export type { InputOf, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
 export { defineSlot, type Slot } from './contract/slot.ts'
 export { type ProblemDetails, problem } from './exchange/problem.ts'

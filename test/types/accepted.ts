@@ -14,6 +14,8 @@ export default defineConfig({
   listen: [{ port: 8080, trust: ['10.0.0.0/8'], limits: { headSize: '16kb', headTimeout: '10s' } }],
   timeouts: { connect: 250, idle: '1m' },
   plugins: [balancing(), jwt({ issuer: 'https://issuer.example', leeway: '5s' }), rateLimit(), health()],
+  require: ['jwt', 'health'],
+  lint: { CONFIG_UNUSED_SERVICE: 'off' },
   services: {
     users: {
       targets: ['http://127.0.0.1:3001', { url: 'http://127.0.0.1:3002', weight: 2 }],

@@ -1,10 +1,13 @@
+import type { Model } from '../config/model.ts'
 import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
 import { type LoadedConfig, loadConfigFile } from '../loader/load.ts'
 import type { PortableBundle } from '../loader/load-run.ts'
 import { typecheck } from '../loader/typecheck.ts'
 import type { FileWatcher } from '../loader/watch.ts'
+import type { Taken } from '../workers/supervisor.ts'
 import { kernel } from './inspect-config.ts'
+import { lintConfig } from './lint-config.ts'
 import { hasErrors, mergeProblems, placeProblems, problemsOf } from './problems.ts'
 
 /**
@@ -20,8 +23,8 @@ export interface BringUpOptions {
   readonly watcher: FileWatcher | undefined
   /** The command line's changes to the config. */
   adjust(config: unknown): unknown
-  /** Starts or reloads the gateway with what the bundle exports, adjusted; resolves with the warnings. What it rejects with becomes problems. */
-  apply(config: unknown, bundle: PortableBundle): Promise<readonly Problem[]>
+  /** Starts or reloads the gateway with what the bundle exports, adjusted. What it rejects with becomes problems. */
+  apply(config: unknown, bundle: PortableBundle): Promise<Taken>
 }
 
 export type BroughtUp =
@@ -29,9 +32,12 @@ export type BroughtUp =
       readonly ok: true
       /** As the gateway got it. */
       readonly config: unknown
+      readonly model: Model
       readonly warnings: readonly Problem[]
       /** With `show`; empty otherwise. */
       readonly typeErrors: Promise<readonly Problem[]>
+      /** Looked for beside the requests. */
+      readonly lints: Promise<readonly Problem[]>
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
@@ -43,6 +49,7 @@ export type BroughtUp =
 export function createBringUp(options: BringUpOptions): (signal: AbortSignal) => Promise<BroughtUp | undefined> {
   const { file, envFile, typeErrors, watcher, adjust, apply } = options
   let serving: LoadedConfig | undefined
+  let linting = new AbortController()
 
   return async signal => {
     const typing = typeErrors === 'ignore' ? Promise.resolve([]) : typesOf(file, signal)
@@ -74,11 +81,16 @@ export function createBringUp(options: BringUpOptions): (signal: AbortSignal) =>
       }
     }
     try {
-      const warnings = placeProblems(await apply(config, load.bundle), file)
+      const { model, warnings } = await apply(config, load.bundle)
       // What still runs of the old config keeps its own source map alive.
       serving?.dispose()
       serving = load
-      return { ok: true, config, warnings: [...load.warnings, ...warnings], typeErrors: typing }
+      // What is found in a config that is gone already would be about lines that are gone, too.
+      linting.abort()
+      linting = new AbortController()
+      const lints = lintConfig(file, load, model, linting.signal)
+      const placed = [...load.warnings, ...placeProblems(warnings, file)]
+      return { ok: true, config, model, warnings: placed, typeErrors: typing, lints }
     } catch (error) {
       load.dispose()
       return refusal(file, problemsOf(error, file), await typing)

@@ -117,13 +117,18 @@ test('problems as JSON', async () => {
   })
 })
 
-test('warnings fail only when --strict', async () => {
-  const config = fine.replace('users: {', "spare: { targets: ['http://127.0.0.1:3002'] }, users: {")
+test('warnings fail only when --strict, and never show a secret', async () => {
+  const config = fine
+    .replace('users: {', "spare: { targets: ['http://127.0.0.1:3002'] }, users: {")
+    .replace('reply: {', "headers: { 'x-api-key': 'q7Zk2mXw9RtB4vLp' }, reply: {")
   const folder = makeFolder({ 'gateway.config.ts': config, 'limit.ts': limit })
   const [plain, strict] = await Promise.all([run(folder, 'check'), run(folder, 'check', '--strict')])
   expect(plain.code).toBe(0)
-  expect(plain.stdout).toMatch(/^gateway\.config\.ts:7:\d+ warning CONFIG_UNUSED_SERVICE /)
-  expect(plain.stderr).toBe('gateway.config.ts has 1 warning: 2 routes, 2 services, 1 plugin\n')
+  expect(plain.stdout).toMatch(
+    /^gateway\.config\.ts:7:\d+ warning CONFIG_UNUSED_SERVICE .*\ngateway\.config\.ts:10:59 warning CONFIG_SECRET_LITERAL .*\n$/,
+  )
+  expect(plain.stdout).not.toContain('q7Zk')
+  expect(plain.stderr).toBe('gateway.config.ts has 2 warnings: 2 routes, 2 services, 1 plugin\n')
   expect(strict.code).toBe(1)
 })
 

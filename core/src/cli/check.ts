@@ -16,9 +16,9 @@ so what only their set-up can find is not found here.`,
   },
   async run(given, { strict, json, 'env-file': envFile }) {
     const file = configFile(given)
-    const [inspection, types] = await Promise.all([inspectConfig(file, envFile), typecheck(file)])
-    const { model, variables, problems: found } = inspection
-    const problems = mergeProblems(found, types, file)
+    const typing = typecheck(file)
+    const { model, variables, problems: found, lint } = await inspectConfig(file, envFile)
+    const problems = mergeProblems([...found, ...(await lint())], await typing, file)
     if (json) process.stdout.write(`${JSON.stringify(problems, undefined, 2)}\n`)
     else {
       printProblems(problems, process.stdout)

@@ -27,7 +27,7 @@ test('a save goes live; a type error is shown in its lines and does not', { time
   await gateway.printed(/"path":"\/hello".*"status":200.*"msg":"request"/)
 
   writeFileSync(join(folder, file), fine.replace("body: 'hello'", "body: 'hello again'"))
-  await gateway.printed(/"generation":2,"msg":"gateway\.config\.ts changed: live in \d+ ms"/)
+  await gateway.printed(/"generation":2,"msg":"gateway\.config\.ts changed: ~1 route \(hello\), live in \d+ ms"/)
   expect(await hello(url)).toBe('hello again')
 
   writeFileSync(join(folder, file), mistyped)
@@ -40,8 +40,15 @@ test('a save goes live; a type error is shown in its lines and does not', { time
   )
   expect(await hello(url)).toBe('hello again')
 
-  writeFileSync(join(folder, file), fine.replace("body: 'hello'", "body: 'mended'"))
-  await gateway.printed(/"generation":3,"msg":"gateway\.config\.ts changed: live/)
+  const unused = "services: { spare: { targets: ['http://127.0.0.1:1'] } },\n  routes"
+  writeFileSync(join(folder, file), fine.replace("body: 'hello'", "body: 'mended'").replace('routes', unused))
+  await gateway.printed(
+    /"generation":3,"msg":"gateway\.config\.ts changed: ~1 route \(hello\), \+1 service \(spare\), live/,
+  )
+  await gateway.printed(
+    /\ngateway\.config\.ts:6:22 warning CONFIG_UNUSED_SERVICE .*\n {2}5 \| .*\n> 6 \| {3}services: .*\n {4}\| {22}\^\n/,
+    'stderr',
+  )
   expect(await hello(url)).toBe('mended')
   gateway.child.kill('SIGINT')
   expect((await gateway.ended).code).toBe(0)
@@ -68,6 +75,6 @@ test('an error in a module that is there for its types alone is mended there', {
   writeFileSync(join(folder, file), typed.replace("body: 'hello'", "body: 'hello again'"))
   await gateway.printed(/\nport\.ts:1:20 error TS2552 /, 'stderr')
   writeFileSync(join(folder, 'port.ts'), 'export type Port = number\n')
-  await gateway.printed(/"generation":2,"msg":"port\.ts changed: live/)
+  await gateway.printed(/"generation":2,"msg":"port\.ts changed: ~1 route \(hello\), live/)
   expect(await hello(url)).toBe('hello again')
 })

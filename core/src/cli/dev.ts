@@ -1,13 +1,18 @@
+import { stdout } from 'node:process'
 import type { Log } from '../contract/host.ts'
+import { compareModels } from '../inspect/compare-models.ts'
 import { defineCommand } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
+import { describeChanges } from './describe-changes.ts'
 import { accessLogOn } from './override-listener.ts'
-import { countProblems, printFrames, shortName } from './report.ts'
+import { countProblems, hasColours, printFrames, shortName } from './report.ts'
+import { requestTable } from './request-table.ts'
 import { type Reload, type Reporter, serve } from './serve.ts'
 
 export const dev = defineCommand({
   details: `A config with type errors is not taken: the gateway does not start with it, and a running one goes on with
-the last good config. Every request is logged, unless the config says log: { access: false }.`,
+the last good config. Every request is a row of a table, a line of JSON where the output is no terminal, and nothing
+when the config says log: { access: false }.`,
   options: {
     ...envFileOption,
     'allow-type-errors': { type: 'boolean', help: 'Take the config at once and show its type errors after' },
@@ -20,6 +25,7 @@ the last good config. Every request is logged, unless the config says log: { acc
       envFile,
       typeErrors: allowed ? 'show' : 'refuse',
       adjust: accessLogOn,
+      divert: log => (stdout.isTTY ? requestTable(log, stdout, hasColours(stdout)) : log),
       createReporter,
     })
   },
@@ -28,7 +34,10 @@ the last good config. Every request is logged, unless the config says log: { acc
 /** A line a save, and what is wrong with the lines of source it is wrong in. */
 function createReporter(log: Log): Reporter {
   return {
-    reloaded: reload => log.info(`${what(reload)}: live in ${reload.ms} ms`, { generation: reload.generation }),
+    reloaded(reload, { before, after }) {
+      const { ms, generation } = reload
+      log.info(`${what(reload)}: ${describeChanges(compareModels(before, after))}, live in ${ms} ms`, { generation })
+    },
     refused(reload, problems) {
       printFrames(problems, process.stderr)
       const { ms, generation } = reload

@@ -3,6 +3,7 @@ import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
 import * as core from '../index.ts'
 import { loadConfigFile } from '../loader/load.ts'
+import { lintConfig } from './lint-config.ts'
 import { placeProblems, sortProblems } from './problems.ts'
 
 /** What configs and plugins get when they import the kernel: this one, never a second copy. */
@@ -15,13 +16,22 @@ export interface Inspection {
   readonly variables: readonly string[]
   /** With their places, in the order of these. */
   readonly problems: readonly Problem[]
+  /** The lints of the model, with their places. */
+  lint(): Promise<readonly Problem[]>
 }
 
 /** Loads and checks a config and starts nothing of it. */
 export async function inspectConfig(file: string, envFile: string | undefined): Promise<Inspection> {
   const load = await loadConfigFile(file, { kernel, envFile })
-  if (!load.ok) return { model: undefined, variables: [], problems: sortProblems(placeProblems(load.problems, file)) }
+  if (!load.ok) {
+    const problems = sortProblems(placeProblems(load.problems, file))
+    return { model: undefined, variables: [], problems, lint: async () => [] }
+  }
   const { model, problems } = normalise(load.config)
-  const variables = [...load.variables.keys()]
-  return { model, variables, problems: sortProblems([...load.warnings, ...placeProblems(problems, file)]) }
+  return {
+    model,
+    variables: [...load.variables.keys()],
+    problems: sortProblems([...load.warnings, ...placeProblems(problems, file)]),
+    lint: async () => (model === undefined ? [] : lintConfig(file, load, model)),
+  }
 }

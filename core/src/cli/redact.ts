@@ -1,20 +1,6 @@
 import { Secret } from '../config/environment/secret.ts'
+import { secretWord } from '../inspect/names-secret.ts'
 
-/** Words that, at the end of a key, make its value a secret. */
-const secretWords = new Set([
-  'secret',
-  'password',
-  'passwd',
-  'passphrase',
-  'pwd',
-  'token',
-  'key',
-  'apikey',
-  'credential',
-  'authorization',
-  'cookie',
-  'pat',
-])
 const redacted = '[redacted]'
 
 /**
@@ -94,12 +80,4 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function namesSecret(key: string): boolean {
-  const words = key
-    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
-    .toLowerCase()
-    .split(/[^a-z\d]+/)
-    .filter(word => word !== '')
-  const [before, last = ''] = [words.at(-2), words.at(-1)]
-  return secretWords.has(last.replace(/s$/, '')) && before !== 'public'
-}
+const namesSecret = (key: string) => secretWord(key) !== undefined

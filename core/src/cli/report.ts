@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { styleText } from 'node:util'
-import { codeFrame, formatProblem, type Problem } from '../config/problem.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
+import { codeFrame } from './code-frame.ts'
 
 type Output = NodeJS.WriteStream
 
@@ -19,8 +20,9 @@ export function printFrames(problems: readonly Problem[], output: Output): void 
   output.write('\n')
 }
 
-function frameOf({ file, line, column }: Problem, output: Output): string {
-  if (file === undefined || line === undefined) return ''
+function frameOf({ code, file, line, column }: Problem, output: Output): string {
+  // The line of a secret would show it.
+  if (file === undefined || line === undefined || code.startsWith('CONFIG_SECRET_')) return ''
   try {
     return codeFrame(readFileSync(file, 'utf8'), line, column ?? 1, { color: hasColours(output) })
   } catch {
@@ -38,7 +40,7 @@ function paint(problem: Problem, output: Output): string {
   )
 }
 
-function hasColours(output: Output): boolean {
+export function hasColours(output: Output): boolean {
   return styleText('red', '-', { stream: output }) !== '-'
 }
 

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import type { Model } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
 import { watchFiles } from '../loader/watch.ts'
 import { createLog, type LevelledLog, type LogLevel } from '../log.ts'
@@ -19,6 +20,8 @@ export interface ServeOptions {
   readonly envFile: string | undefined
   readonly typeErrors: TypeErrors
   adjust(config: unknown): unknown
+  /** Where the log's lines go instead. */
+  divert?(log: LevelledLog): LevelledLog
   /** Tells how reloads went. */
   createReporter(log: LevelledLog): Reporter
 }
@@ -33,10 +36,10 @@ export interface Reload {
 }
 
 export interface Reporter {
-  reloaded(reload: Reload): void
+  reloaded(reload: Reload, models: { readonly before: Model; readonly after: Model }): void
   /** The config was not taken; the old one goes on serving. */
   refused(reload: Reload, problems: readonly Problem[]): void
-  /** Warnings of a config that was taken, and type errors that did not keep it out. */
+  /** Warnings and lints of a config that was taken, and type errors that did not keep it out. */
   remarks(problems: readonly Problem[]): void
 }
 
@@ -46,12 +49,14 @@ export interface Reporter {
  */
 export async function serve(file: string, options: ServeOptions): Promise<number> {
   const pretty = process.stdout.isTTY
-  const log = createLog(options.logLevel ?? 'info', { pretty })
+  const own = createLog(options.logLevel ?? 'info', { pretty })
+  const log = options.divert?.(own) ?? own
   const reporter = options.createReporter(log)
   const stopSignal = firstStopSignal()
   surviveFaults(log)
 
   const { logLevel, workers } = options
+  let running: Model | undefined
   const supervisor = new Supervisor({ log, pretty, workers, logLevel })
   // What comes while it starts has to wait, but must not be lost: SIGHUP would end a process that does not listen to it.
   const started = Promise.withResolvers<void>()
@@ -86,16 +91,16 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     const reload = { changed, ms: Math.round(Date.now() - began), generation: supervisor.generation }
     if (!result.ok) return reporter.refused(reload, result.problems)
     log.level = options.logLevel ?? levelOf(result.config)
-    reporter.reloaded(reload)
+    reporter.reloaded(reload, { before: running ?? result.model, after: result.model })
+    running = result.model
     remark(result)
   }
 
-  function remark({ warnings, typeErrors }: Extract<BroughtUp, { ok: true }>): void {
-    if (warnings.length > 0) reporter.remarks(warnings)
-    typeErrors.then(
-      problems => problems.length > 0 && reporter.remarks(problems),
-      (error: unknown) => log.error('the type check failed', { err: error }),
-    )
+  function remark({ warnings, typeErrors, lints }: Extract<BroughtUp, { ok: true }>): void {
+    const tell = (problems: readonly Problem[]) => void (problems.length > 0 && reporter.remarks(problems))
+    tell(warnings)
+    typeErrors.then(tell, (error: unknown) => log.error('the type check failed', { err: error }))
+    lints.then(tell, (error: unknown) => log.error('the lints failed', { err: error }))
   }
 
   const first = await bringUp(new AbortController().signal)
@@ -105,6 +110,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     return 1
   }
   await watcher?.renew()
+  running = first.model
   remark(first)
   for (const { url } of supervisor.addresses) log.info('listening', { url })
   started.resolve()

@@ -4,6 +4,7 @@ import type { Extension, Points, TargetSpec } from '../contract/host.ts'
 import type { Plugin } from '../contract/plugin.ts'
 import type { AnySlot } from '../contract/slot.ts'
 import type { Secret } from './environment/secret.ts'
+import type { LintLevels } from './lint-codes.ts'
 import type { Duration, Size } from './units.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a list of plugins of every kind; what each carries is inferred again below
@@ -200,6 +201,11 @@ export interface GatewaySettings {
    */
   workers?: number | 'auto'
   log?: LogOptions
+  /**
+   * What `gateway check` and `gateway dev` make of a lint, by its code: `{ CONFIG_UNUSED_SERVICE: 'off' }`. An error makes
+   * `check` fail; no lint keeps a config from running. Default: a warning, and of a missing required plugin an error.
+   */
+  lint?: LintLevels
 }
 
 type ExtensionsOf<P> = P extends Plugin<string, infer _R, infer _S, infer _W, infer _N, infer E> ? E : never

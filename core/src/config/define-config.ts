@@ -3,6 +3,12 @@ import type { AnyPlugin, CheckPlugins, GatewaySettings, Routes, Service } from '
 type Names<S> = keyof S & string
 type NoRecord = Record<never, never>
 
+/**
+ * Plugins that have to be at work on every route, redirects and fixed replies included. A route leaves one off only by
+ * writing `false` under its name, where the plugin's options allow that; any other without it keeps the config from running.
+ */
+type Required<P extends readonly AnyPlugin[]> = readonly P[number]['name'][]
+
 /** What a config carries on in its type: plugins, services and routes by name. */
 export interface Config<
   P = readonly AnyPlugin[],
@@ -26,6 +32,7 @@ export function defineConfig<
 >(
   config: GatewaySettings & {
     readonly plugins?: P & CheckPlugins<NoInfer<P>>
+    readonly require?: Required<NoInfer<P>>
     readonly services?: { readonly [K in keyof S]: Service<NoInfer<P>[number]> }
     readonly routes: Routes<NoInfer<P>[number], Names<NoInfer<S>>, R, W>
   },
@@ -61,6 +68,7 @@ export function defineGateway<
 >(
   settings: GatewaySettings & {
     readonly plugins?: P & CheckPlugins<NoInfer<P>>
+    readonly require?: Required<NoInfer<P>>
     readonly services?: { readonly [K in keyof S]: Service<NoInfer<P>[number]> }
   },
 ): GatewayDefinition<P, Names<S>> {

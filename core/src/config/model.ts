@@ -5,6 +5,7 @@ import type { AttemptTimeouts } from '../http1/wire.ts'
 import type { Http2Limits } from '../http2/server-limits.ts'
 import type { Pattern } from '../routing/pattern.ts'
 import type { HeaderRules } from './config.ts'
+import type { LintLevels } from './lint-codes.ts'
 
 /**
  * The one form that every config takes, whether it was TypeScript, JavaScript or YAML: checked, defaults filled in,
@@ -19,6 +20,9 @@ export interface Model {
   readonly timeoutStatus: 504 | 408
   readonly drainTimeoutMs: number
   readonly workers: number | 'auto'
+  /** Plugins that have to be at work on every route that does not switch them off. */
+  readonly require: readonly string[]
+  readonly lint: LintLevels
   /** Absolute paths of what was read beside the config: certificates and keys. */
   readonly files: readonly string[]
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly access: boolean }

@@ -72,6 +72,10 @@ const schema = z
     error: 'must be a Standard Schema (standardschema.dev), as zod, valibot and others make them',
   })
 const slot = z.looseObject({ name: z.string(), index: z.number() }, { error: 'must be a slot: use defineSlot' })
+const direction = z.custom(
+  value => value === true || value === 'request' || value === 'response' || typeof value === 'function',
+  { error: 'must be true, "request", "response" or a function' },
+)
 
 /** What TypeScript demands of a definition, for those written without it: what is misspelt here would never run. */
 const definitionSchema = z.looseObject({
@@ -95,6 +99,9 @@ const definitionSchema = z.looseObject({
       ),
     )
     .optional(),
+  alwaysOn: z.union([z.boolean(), z.custom(value => typeof value === 'function')]).optional(),
+  buffersBody: direction.optional(),
+  streams: direction.optional(),
   setup: z.custom(value => typeof value === 'function', { error: 'must be a function' }).optional(),
 })
 

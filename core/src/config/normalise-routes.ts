@@ -11,12 +11,6 @@ import type { PluginList } from './normalise-plugins.ts'
 import { entries, readOptions, withOptionsOf } from './normalise-services.ts'
 import { hookShape, routeShape } from './schema.ts'
 
-export interface RouteList {
-  readonly routes: RouteModel[]
-  /** Services that a route names, be the route right or wrong. */
-  readonly used: ReadonlySet<unknown>
-}
-
 /** `serviceNames` is undefined when the services could not be read at all. */
 export function readRoutes(
   value: unknown,
@@ -24,12 +18,11 @@ export function readRoutes(
   serviceNames: readonly string[] | undefined,
   defaults: GivenTimeouts | undefined,
   report: Report,
-): RouteList {
+): RouteModel[] {
   const routes: RouteModel[] = []
-  const used = new Set<unknown>()
   if (value === undefined) {
     report({ code: 'CONFIG_NO_ROUTES', message: 'the config has no routes', path: ['routes'] })
-    return { routes, used }
+    return routes
   }
   // A split config carries a list of tables, one for each gateway.routes({ … }).
   const tables = Array.isArray(value) ? value : [value]
@@ -43,7 +36,6 @@ export function readRoutes(
         report({ code: 'CONFIG_DUPLICATE_ROUTE', message: `two tables have a route "${name}": rename one`, path })
       }
       names.add(name)
-      if (isRecord(item)) used.add(item.service)
       const read = parse(schema, item, path, report)
       if (read === undefined || !isRecord(item)) continue
       const matched = readMatch(read.match, [...path, 'match'], report)
@@ -70,7 +62,7 @@ export function readRoutes(
       })
     }
   }
-  return { routes, used }
+  return routes
 }
 
 const methodWords = [...methods, 'ANY']

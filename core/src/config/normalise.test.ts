@@ -70,6 +70,8 @@ describe('the model', () => {
     expect(modelOf({ routes: {} })).toEqual({
       listeners: [expect.objectContaining({ port: 8080, host: undefined, trust: [] })],
       plugins: [],
+      require: [],
+      lint: {},
       services: [],
       routes: [],
       timeoutStatus: 504,
@@ -492,11 +494,6 @@ describe('every problem has a code, a place and a remedy', () => {
         'CONFIG_UNKNOWN_KEY services.a.health.pth: unknown key "pth" [did you mean "path"?]',
       ],
     ],
-    [
-      'a service that nobody uses',
-      { services: { a }, routes: {} },
-      ['~CONFIG_UNUSED_SERVICE services.a: no route uses this service'],
-    ],
 
     ['routes', { routes: 5 }, ['CONFIG_INVALID_VALUE routes: must be an object: { name: { … } }']],
     ['routes: null', { routes: null }, ['CONFIG_INVALID_VALUE routes: must be an object: { name: { … } }']],
@@ -575,10 +572,7 @@ describe('every problem has a code, a place and a remedy', () => {
     [
       'a service named like what every object has',
       to({ service: 'constructor' }),
-      [
-        'CONFIG_UNKNOWN_SERVICE routes.r.service: there is no service "constructor" [known: a]',
-        '~CONFIG_UNUSED_SERVICE services.a: no route uses this service',
-      ],
+      ['CONFIG_UNKNOWN_SERVICE routes.r.service: there is no service "constructor" [known: a]'],
     ],
     [
       'a rewrite',
@@ -628,25 +622,6 @@ describe('every problem has a code, a place and a remedy', () => {
   ])('%s', (_name, config, expected) => {
     expect(problemsOf(config)).toEqual(expected)
   })
-
-  test('a route that no request can reach is a warning', () => {
-    const reply = { status: 200 }
-    const told = problemsOf({
-      routes: {
-        all: { match: 'GET /x', reply },
-        on: { match: 'ANY /x', headers: { a: true }, reply },
-        off: { match: 'ANY /x', headers: { a: false }, reply },
-        rest: { match: 'ANY /x', reply },
-      },
-    })
-    expect(told.map(line => line.split(':')[0])).toEqual(['~CONFIG_ROUTE_UNREACHABLE routes.rest.match'])
-  })
-
-  test('warnings alone leave the model', () => {
-    const { model, problems } = normalise({ services: { a }, routes: {} })
-    expect(model?.services).toHaveLength(1)
-    expect(problems.map(({ severity }) => severity)).toEqual(['warning'])
-  })
 })
 
 describe('many problems at once', () => {
@@ -667,7 +642,6 @@ describe('many problems at once', () => {
       'CONFIG_UNKNOWN_METHOD routes.one.match',
       'CONFIG_ROUTE_ACTION routes.one',
       'CONFIG_INVALID_VALUE routes.two.limit.most',
-      '~CONFIG_UNUSED_SERVICE services.a',
     ])
   })
 
@@ -679,10 +653,6 @@ describe('many problems at once', () => {
     expect(problemsOf({ services: 5, routes })).toHaveLength(1)
   })
 
-  test('a wrong route does not make its service unused', () => {
-    expect(problemsOf(to({ match: 5 }))).toHaveLength(1)
-  })
-
   test('a plugin that could not be read is not reported again where its options and extensions stand', () => {
     const config = {
       services: { a: { ...a, balance: 'random', health: {} } },
@@ -692,6 +662,28 @@ describe('many problems at once', () => {
       'CONFIG_NOT_A_PLUGIN plugins[0]: is a plugin that was not called: write it with parentheses',
     ])
   })
+})
+
+test('a plugin that is required has to be there', () => {
+  const guard = definePlugin({ name: 'guard', setup() {} })
+  expect(problemsOf({ plugins: [guard()], require: ['gaurd'], routes: {} })).toEqual([
+    'CONFIG_UNKNOWN_PLUGIN require[0]: there is no plugin "gaurd" in plugins [did you mean "guard"?]',
+  ])
+  expect(problemsOf({ plugins: [guard()], require: 'guard', routes: {} })).toEqual([
+    'CONFIG_INVALID_VALUE require: must be an array, not a string',
+  ])
+})
+
+test('a lint has a code that is known, and a level', () => {
+  expect(problemsOf({ routes: {}, lint: { CONFIG_UNUSED_SERVICE: 'off' } })).toEqual([])
+  expect(problemsOf({ routes: {}, lint: { CONFIG_UNUSED_SERVICE: 'of', CONFIG_UNUSED: 'off' } })).toHaveLength(2)
+})
+
+test('TLS below 1.2 cannot be asked for', () => {
+  const listen = { port: 0, tls: { cert: 'c', key: 'k', minVersion: 'TLSv1.1' } }
+  expect(problemsOf({ listen, routes: {} })).toContainEqual(
+    `CONFIG_INVALID_VALUE listen.tls.minVersion: must be "TLSv1.2" or "TLSv1.3", not "TLSv1.1" [did you mean "TLSv1.2"?]`,
+  )
 })
 
 describe('the split form', () => {

@@ -1,10 +1,9 @@
 import * as z from 'zod'
-import { findConflicts } from '../routing/conflicts.ts'
+import { findDuplicates } from '../routing/conflicts.ts'
 import { lookAgain } from './environment/secret-file.ts'
-import { isRecord, parse, type Report, unknownKey } from './issues.ts'
-import { lintSecrets } from './lint-secrets.ts'
-import type { ListenerModel, Model, RouteModel, ServiceModel } from './model.ts'
-import { readPlugins } from './normalise-plugins.ts'
+import { didYouMean, isRecord, parse, type Report, unknownKey } from './issues.ts'
+import type { ListenerModel, Model, RouteModel } from './model.ts'
+import { type PluginList, readPlugins } from './normalise-plugins.ts'
 import { readRoutes } from './normalise-routes.ts'
 import { readServices } from './normalise-services.ts'
 import { readTls } from './normalise-tls.ts'
@@ -40,26 +39,15 @@ export function normalise(config: unknown): Normalised {
   const plugins = readPlugins(pluginList, report)
   const services = readServices(serviceTable, plugins, report)
   const serviceNames = serviceTable === undefined ? [] : isRecord(serviceTable) ? Object.keys(serviceTable) : undefined
-  const { routes, used } = readRoutes(routeTables, plugins, serviceNames, settings?.timeouts, report)
-  checkConflicts(routes, report)
-  checkUnused(services, used, report)
+  const routes = readRoutes(routeTables, plugins, serviceNames, settings?.timeouts, report)
+  checkDuplicates(routes, report)
+  checkRequired(settings?.require ?? [], plugins, report)
   const failed = problems.some(problem => problem.severity === 'error')
   const files = [...read]
   if (failed || settings === undefined) return { model: undefined, problems, files }
-  const { timeoutStatus, drainTimeout: drainTimeoutMs, workers, log } = settings
-  const model = {
-    listeners,
-    plugins: plugins.list,
-    services,
-    routes,
-    timeoutStatus,
-    drainTimeoutMs,
-    workers,
-    files,
-    log,
-  }
-  lintSecrets(model, report)
-  return { model, problems, files }
+  const { drainTimeout: drainTimeoutMs, timeoutStatus, workers, require, log, lint } = settings
+  const parts = { listeners, plugins: plugins.list, services, routes, require }
+  return { model: { ...parts, timeoutStatus, drainTimeoutMs, workers, files, log, lint }, problems, files }
 }
 
 function readListeners(value: unknown, files: Set<string>, report: Report): ListenerModel[] {
@@ -83,23 +71,17 @@ function readListeners(value: unknown, files: Set<string>, report: Report): List
   })
 }
 
-function checkConflicts(routes: readonly RouteModel[], report: Report): void {
-  for (const { kind, route, message } of findConflicts(
-    routes.map(({ pattern, ...rest }) => ({ ...rest, patterns: [pattern] })),
-  )) {
-    report({
-      severity: kind === 'duplicate' ? 'error' : 'warning',
-      code: `CONFIG_ROUTE_${kind.toUpperCase()}`,
-      message,
-      path: ['routes', route, 'match'],
-    })
+function checkDuplicates(routes: readonly RouteModel[], report: Report): void {
+  for (const { route, message } of findDuplicates(routes)) {
+    report({ code: 'CONFIG_ROUTE_DUPLICATE', message, path: ['routes', route, 'match'] })
   }
 }
 
-function checkUnused(services: readonly ServiceModel[], used: ReadonlySet<unknown>, report: Report): void {
-  for (const { name } of services) {
-    if (used.has(name)) continue
-    const message = 'no route uses this service'
-    report({ severity: 'warning', code: 'CONFIG_UNUSED_SERVICE', message, path: ['services', name] })
+function checkRequired(required: readonly string[], plugins: PluginList, report: Report): void {
+  const known = plugins.list.map(({ name }) => name)
+  for (const [index, name] of required.entries()) {
+    if (known.includes(name) || !plugins.complete) continue
+    const message = `there is no plugin "${name}" in plugins`
+    report({ code: 'CONFIG_UNKNOWN_PLUGIN', message, path: ['require', index], ...didYouMean(name, known) })
   }
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { ConfigProblems, codeFrame, formatPath, formatProblem, type Problem, suggest } from './problem.ts'
+import { ConfigProblems, formatPath, formatProblem, type Problem, suggest } from './problem.ts'
 
 const unknownKey: Problem = {
   severity: 'error',
@@ -42,22 +41,6 @@ test.each([
   [[], ''],
 ] as const)('formatPath %j', (path, text) => {
   expect(formatPath(path)).toBe(text)
-})
-
-describe('codeFrame', () => {
-  const source = 'one\n\ttwo three\nfour\nfive'
-
-  test('shows three lines and a caret that respects tabs', () => {
-    expect(codeFrame(source, 2, 6)).toBe('  1 | one\n> 2 | \ttwo three\n    | \t    ^\n  3 | four')
-  })
-
-  test('at the edges, in colour, and past the end', () => {
-    expect(codeFrame(source, 1, 1)).toBe('> 1 | one\n    | ^\n  2 | \ttwo three')
-    expect(codeFrame(source, 4, 5)).toBe('  3 | four\n> 4 | five\n    |     ^')
-    const colored = codeFrame(source, 2, 6, { color: true })
-    expect(colored).not.toBe(stripVTControlCharacters(colored))
-    expect(codeFrame(source, 9, 1)).toBe('')
-  })
 })
 
 test.each([

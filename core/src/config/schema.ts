@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import * as z from 'zod'
 import { defaultHttp2Limits } from '../http2/server-limits.ts'
 import { Secret, toSecret } from './environment/secret.ts'
+import { lintCodes } from './lint-codes.ts'
 import { type Duration, parseDuration, parseSize, type Size } from './units.ts'
 
 /** A duration as a config writes it; the output is milliseconds. For plugins' options, too. */
@@ -314,4 +315,6 @@ export const settingsShape = {
       access: z.boolean().default(false),
     })
     .prefault({}),
+  require: z.array(z.string()).default([]),
+  lint: z.partialRecord(z.literal(lintCodes), z.literal(['off', 'warning', 'error'])).default({}),
 }

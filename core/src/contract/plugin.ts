@@ -7,6 +7,32 @@ import type { AnySlot } from './slot.ts'
 export const stages = ['guard', 'identify', 'authorize', 'admit', 'shape'] as const
 export type Stage = (typeof stages)[number]
 
+/** Which bodies: both, or the one that goes this way. */
+export type Direction = true | 'request' | 'response'
+
+/** Said of every route, or told from the options that a route and the plugin itself have. */
+type DirectionOf<RouteOptions, Options> =
+  | Direction
+  | ((route: RouteOptions | undefined, options: Options) => Direction | undefined)
+
+type AnyDirection = DirectionOf<never, never> | undefined
+
+/** What a definition says of one route. Who cannot tell is taken at the worst. */
+export function directionOf(said: AnyDirection, route: unknown, options: unknown): Direction | undefined {
+  if (typeof said !== 'function') return said
+  try {
+    // Both have been through the schemas that it was typed with.
+    return (said as (route: unknown, options: unknown) => Direction | undefined)(route, options)
+  } catch {
+    return true
+  }
+}
+
+/** Whether one goes the way of the other. */
+export function meet(a: Direction | undefined, b: Direction | undefined): boolean {
+  return a !== undefined && b !== undefined && (a === true || b === true || a === b)
+}
+
 /** Names that are fields of a route or service already. */
 export type ReservedName = (typeof reservedNames)[number] | keyof RouteHooks
 
@@ -55,6 +81,15 @@ export interface Definition<
   readonly writes?: readonly Writes[]
   readonly needs?: readonly Needs[]
   readonly extensions?: readonly E[]
+  /**
+   * Whether it is at work on routes that say nothing of it; may depend on its options. Default: only when it has no
+   * `routeOptions`. What `require` and `check` go by, since nothing is set up for them.
+   */
+  readonly alwaysOn?: boolean | ((options: OutputOf<Options>) => boolean)
+  /** On a route on which it returns hooks, it holds bodies back until all of them is there. Refused where a plugin `streams` them. */
+  readonly buffersBody?: DirectionOf<OutputOf<RouteOptions>, OutputOf<Options>>
+  /** On a route on which it returns hooks, bodies have no end that anyone could wait for: events, messages, calls both ways. */
+  readonly streams?: DirectionOf<OutputOf<RouteOptions>, OutputOf<Options>>
   /** Runs once a generation. */
   setup?(host: Host, options: OutputOf<Options>): Awaitable<GatewayHooks<Needs, OutputOf<RouteOptions>> | void>
 }
@@ -86,6 +121,9 @@ export interface ErasedDefinition {
   readonly writes?: readonly AnySlot[] | undefined
   readonly needs?: readonly AnySlot[] | undefined
   readonly extensions?: readonly Extension[] | undefined
+  readonly alwaysOn?: boolean | ((options: never) => boolean) | undefined
+  readonly buffersBody?: AnyDirection
+  readonly streams?: AnyDirection
   readonly setup?: ((host: Host, options: never) => Awaitable<GatewayHooks<never, never> | void>) | undefined
 }
 

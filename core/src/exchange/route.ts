@@ -24,6 +24,8 @@ type Steps = { readonly [Hook in keyof RouteHooks]-?: readonly Step<NonNullable<
  */
 export interface CompiledRoute extends Steps {
   readonly name: string
+  /** Names of the plugins that returned hooks for it. */
+  readonly plugins: readonly string[]
   readonly action: CompiledAction
   /** Slots that active plugins need, by name, with the place of the first such plugin: from there on an unset one is an error, never undefined. */
   readonly neededSlots: ReadonlyMap<string, number>

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Choice, Model, ServiceModel, TlsModel } from '../config/model.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
+import { withoutRequired } from '../config/route-faults.ts'
 import type { GatewayHooks } from '../contract/hooks.ts'
 import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
 import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
+import type { CompiledRoute } from '../exchange/route.ts'
 import { Http2Pool } from '../http2/client.ts'
 import { compileRouter } from '../routing/router.ts'
 import { Pool } from '../upstream/pool.ts'
@@ -41,6 +43,7 @@ export async function buildGeneration(id: number, model: Model, store: SharedSto
       query: route.query,
       value: compileRoute(route, plugins, services, report),
     }))
+    checkRequired(generation, plugins, routes, report)
     if (problems.length > 0) throw new ConfigProblems(problems)
     generation.router = compileRouter(routes)
     return generation
@@ -71,9 +74,29 @@ async function setUpPlugins(generation: Generation, problems: Problem[]): Promis
     if (onConnection !== undefined) {
       generation.connectionHooks = [...generation.connectionHooks, { plugin: name, run: onConnection.bind(hooks) }]
     }
-    plugins.push({ name, definition, onRoute: onRoute?.bind(hooks) as RoutePlugin['onRoute'] })
+    plugins.push({ name, definition, options: plugin.options, onRoute: onRoute?.bind(hooks) as RoutePlugin['onRoute'] })
   }
   return plugins
+}
+
+/**
+ * A plugin that the config requires must have returned hooks for every route that does not switch it off, or see every
+ * connection. Asked of all routes, also of those that did not change: what is required may have.
+ */
+function checkRequired(
+  { model, connectionHooks }: Generation,
+  plugins: readonly RoutePlugin[],
+  routes: readonly { readonly value: CompiledRoute }[],
+  report: (problem: Omit<Problem, 'severity'>) => void,
+): void {
+  for (const { name, onRoute } of plugins) {
+    const onConnections = onRoute === undefined && connectionHooks.some(({ plugin }) => plugin === name)
+    if (!model.require.includes(name) || onConnections) continue
+    for (const [index, { value }] of routes.entries()) {
+      if (value.plugins.includes(name) || model.routes[index]?.options[name] === false) continue
+      report(withoutRequired(name, value.name))
+    }
+  }
 }
 
 function failure(what: string, error: unknown, path: readonly (string | number)[]): Problem {

@@ -1,8 +1,9 @@
 import type { RouteAction, RouteModel } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
+import { bufferedStream } from '../config/route-faults.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Route, RouteHooks } from '../contract/hooks.ts'
-import type { ErasedDefinition } from '../contract/plugin.ts'
+import { directionOf, type ErasedDefinition, meet } from '../contract/plugin.ts'
 import { compileFieldRules } from '../exchange/field-rules.ts'
 import { reasonOf } from '../exchange/plugin-failure.ts'
 import type { CompiledAction, CompiledRoute, Step } from '../exchange/route.ts'
@@ -15,6 +16,8 @@ import { hookFault, routeHookNames } from './check-hooks.ts'
 export interface RoutePlugin {
   readonly name: string
   readonly definition: ErasedDefinition
+  /** Validated. */
+  readonly options: unknown
   readonly onRoute: ((route: Route<unknown>) => RouteHooks | void) | undefined
 }
 
@@ -42,6 +45,7 @@ export function compileRoute(
     active.push(plugin)
   }
   checkWriters(active, model.name, report)
+  checkStreams(active, model, report)
   chain.push({ plugin: 'config', hooks: model.hooks })
   const forward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook)
   const backward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook).reverse()
@@ -49,6 +53,7 @@ export function compileRoute(
   if (action === undefined) report({ code: 'CONFIG_UNKNOWN_SERVICE', message: 'its service is missing', path })
   return {
     name: model.name,
+    plugins: active.map(plugin => plugin.name),
     action: action ?? { kind: 'reply', reply: { status: 500 } },
     neededSlots: neededSlots(active),
     timeouts: model.timeouts,
@@ -104,6 +109,17 @@ function checkWriters(active: readonly RoutePlugin[], route: string, report: Rep
         path: ['routes', route],
       })
     }
+  }
+}
+
+/** To wait for the end of a body that has none would hold the route up for ever, and its memory with it. */
+function checkStreams(active: readonly RoutePlugin[], { name, options }: RouteModel, report: Report): void {
+  for (const buffering of active) {
+    const buffers = directionOf(buffering.definition.buffersBody, options[buffering.name], buffering.options)
+    const streaming = active.find(other =>
+      meet(buffers, directionOf(other.definition.streams, options[other.name], other.options)),
+    )
+    if (streaming !== undefined) report(bufferedStream(buffering.name, streaming.name, name))
   }
 }
 

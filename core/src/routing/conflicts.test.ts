@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { findConflicts } from './conflicts.ts'
+import { findConflicts, findDuplicates } from './conflicts.ts'
 import { type Pattern, parsePattern } from './pattern.ts'
 import type { Predicate } from './predicate.ts'
 import { compileRouter, type RouteSpec } from './router.ts'
@@ -22,8 +22,12 @@ function route(name: string, match: string, given: Given = {}): RouteSpec<string
   return { name, hosts: [], methods: methods === 'ANY' ? [] : methods.split(','), patterns, value: name, ...given }
 }
 
+/** In the order of the routes' names. */
+const conflictsOf = (routes: readonly RouteSpec<string>[]) =>
+  [...findConflicts(routes)].filter(found => found !== undefined).sort((a, b) => (a.route < b.route ? -1 : 1))
+
 const found = (...routes: RouteSpec<string>[]) =>
-  findConflicts(routes).map(({ kind, route: name, by }) => `${kind} ${name} by ${by}`)
+  conflictsOf(routes).map(({ kind, route: name, by }) => `${kind} ${name} by ${by}`)
 
 const x = (more: Omit<Predicate, 'name'> = {}) => ({ headers: [{ name: 'x', ...more }] })
 
@@ -69,8 +73,11 @@ describe('unreachable', () => {
     expect(found(route('c', 'GET /u /v'), route('a', 'GET /u /w'), route('b', 'GET /v /z'))).toEqual([
       'unreachable c by a',
     ])
-    expect(findConflicts([route('c', 'GET,POST /u'), route('a', 'GET /u'), route('b', 'POST /u')])).toMatchObject([
-      { message: 'is never chosen: routes "a", "b" together take every request first' },
+    expect(conflictsOf([route('c', 'GET,POST /u'), route('a', 'GET /u'), route('b', 'POST /u')])).toMatchObject([
+      {
+        message:
+          'is never chosen: routes "a", "b" together take every request first, so remove it or make it more specific',
+      },
     ])
   })
 
@@ -120,6 +127,24 @@ describe('unreachable', () => {
     expect(found(route('r', 'GET /u', x({ value: 'bcd' })), route('s', 'GET /u', both))).toEqual([])
   })
 
+  it('is what asks for two things that exclude each other', () => {
+    const never = {
+      headers: [
+        { name: 'x', value: '1' },
+        { name: 'X', not: true },
+      ],
+    }
+    expect(found(route('a', 'GET /u', never), route('b', 'GET /u', { ...x(), query: [{ name: 'y' }] }))).toEqual([
+      'unreachable a by a',
+    ])
+  })
+
+  it('is not what only the meaning of two expressions could tell', () => {
+    expect(found(route('r', 'GET /u', x({ pattern: /^ab/ })), route('s', 'GET /u', x({ pattern: /^a/ })))).toEqual([
+      'ambiguous s by r',
+    ])
+  })
+
   it('is a wildcard with nothing left', () => {
     const all = [route('a', 'ANY /f/'), route('b', 'ANY /f/:x'), route('c', 'ANY /f/:x/*')]
     expect(found(route('r', 'GET /f/*'), ...all)).toEqual(['unreachable r by a'])
@@ -147,7 +172,7 @@ describe('ambiguous', () => {
     ])
     expect(found(route('a', 'GET,POST /u'), route('b', 'GET,PUT /u'))).toEqual(['ambiguous b by a'])
     expect(
-      findConflicts([route('b', 'GET,PUT /u/:id', { hosts: ['h'] }), route('a', 'GET,POST /u/:x', { hosts: ['h'] })]),
+      conflictsOf([route('b', 'GET,PUT /u/:id', { hosts: ['h'] }), route('a', 'GET,POST /u/:x', { hosts: ['h'] })]),
     ).toEqual([
       {
         kind: 'ambiguous',
@@ -172,38 +197,40 @@ describe('ambiguous', () => {
 })
 
 const pathText = fc.constantFrom('/', '/*', '/:a', '/:b', '/:a/*', '/:a/', '/:a/:b', '/:a/:b/*', '/x', '/x/*', '/x/:a')
-const predicate = fc.oneof(
-  fc.record(
-    { name: fc.constantFrom('x', 'y'), value: fc.constantFrom('1', '2'), not: fc.boolean() },
-    { requiredKeys: ['name'] },
-  ),
-  fc.record({ name: fc.constantFrom('x', 'y'), pattern: fc.constant(/1/), not: fc.boolean() }),
-)
+const predicate = (...names: string[]) =>
+  fc.oneof(
+    fc.record(
+      { name: fc.constantFrom(...names), value: fc.constantFrom('1', '2'), not: fc.boolean() },
+      { requiredKeys: ['name'] },
+    ),
+    fc.record({ name: fc.constantFrom(...names), pattern: fc.constant(/1/), not: fc.boolean() }),
+  )
 const table = fc
   .array(
     fc.record({
       paths: fc.uniqueArray(pathText, { minLength: 1, maxLength: 2 }),
       methods: fc.uniqueArray(fc.constantFrom('GET', 'HEAD', 'POST'), { maxLength: 2 }),
-      hosts: fc.uniqueArray(fc.constantFrom('h', 'i'), { maxLength: 2 }),
-      headers: fc.array(predicate, { maxLength: 2 }),
+      hosts: fc.uniqueArray(fc.constantFrom('h', '*.h', '*.a.h'), { maxLength: 2 }),
+      headers: fc.array(predicate('x', 'X'), { maxLength: 2 }),
+      query: fc.array(predicate('y'), { maxLength: 1 }),
     }),
     { minLength: 2, maxLength: 8 },
   )
   .map(rows =>
-    rows.map(({ paths, methods, hosts, headers }, i) =>
-      route(`r${i}`, [methods.join() || 'ANY', ...paths].join(' '), { hosts, headers }),
+    rows.map(({ paths, methods, hosts, headers, query }, i) =>
+      route(`r${i}`, [methods.join() || 'ANY', ...paths].join(' '), { hosts, headers, query }),
     ),
   )
 
 /** Every request that these tables can tell apart, with the routes that take it when one after the other is left out. */
 function* requests() {
   for (const method of ['GET', 'HEAD', 'POST', 'PUT'])
-    for (const host of ['h', 'i', 'j'])
+    for (const host of ['h', 'z.h', 'z.a.h', 'j'])
       for (const path of ['/', '/x', '/z', '/x/', '/z/', '/x/z', '/z/z', '/x/z/', '/z/z/', '/z/z/z', '/x/z/z'])
         for (const x of [undefined, '0', '1', '2', '11'])
           for (const y of [undefined, '0', '1', '2', '11']) {
-            const fields: Record<string, string | undefined> = { x, y }
-            yield { method, host, path, fields: { get: (name: string) => fields[name] } }
+            const fields = { get: (name: string) => (name === 'x' ? x : undefined) }
+            yield { method, host, path, query: y === undefined ? '' : `y=${y}`, fields }
           }
 }
 
@@ -213,18 +240,18 @@ describe('for random tables', () => {
       fc.property(table, routes => {
         const router = compileRouter(routes)
         const chosen = new Set<string>()
-        for (const { method, host, path, fields } of requests()) {
-          const match = router.match(method, host, path, '', fields)
+        for (const { method, host, path, query, fields } of requests()) {
+          const match = router.match(method, host, path, query, fields)
           if (match.found) chosen.add(match.name)
         }
-        const reported = findConflicts(routes).filter(({ kind }) => kind !== 'ambiguous')
+        const reported = conflictsOf(routes).filter(({ kind }) => kind !== 'ambiguous')
         for (const { route: name } of reported) expect(chosen).not.toContain(name)
         const names = new Set(reported.map(({ route: name }) => name))
-        for (const { name, headers = [] } of routes) {
-          // Conditions that contradict each other are a fault of one route alone, and none between routes.
-          if (chosen.has(name) || headers.length > 1) continue
-          expect(names).toContain(name)
-        }
+        for (const { name } of routes) if (!chosen.has(name)) expect(names).toContain(name)
+        const duplicates = findDuplicates(routes).map(({ route: name }) => name)
+        expect(duplicates.sort()).toEqual(
+          reported.flatMap(({ kind, route: name }) => (kind === 'duplicate' ? name : [])),
+        )
       }),
       { numRuns: 300 },
     )
@@ -233,7 +260,7 @@ describe('for random tables', () => {
   it('the result does not depend on the order of the routes', () => {
     fc.assert(
       fc.property(table, routes => {
-        expect(findConflicts(routes.toReversed())).toEqual(findConflicts(routes))
+        expect(conflictsOf(routes.toReversed())).toEqual(conflictsOf(routes))
       }),
     )
   })
@@ -241,7 +268,7 @@ describe('for random tables', () => {
 
 it('10,000 routes that differ in a header only are gone through', () => {
   const routes = Array.from({ length: 10_000 }, (_, i) => route(`r${i}`, 'GET /u', x({ value: String(i) })))
-  expect(findConflicts([...routes, route('s', 'GET /u', x({ value: '7' }))])).toMatchObject([
+  expect(conflictsOf([...routes, route('s', 'GET /u', x({ value: '7' }))])).toMatchObject([
     { kind: 'duplicate', route: 's', by: 'r7' },
   ])
 })

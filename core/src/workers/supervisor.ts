@@ -28,6 +28,12 @@ export interface SupervisorOptions {
   readonly resourceLimits?: ResourceLimits
 }
 
+/** The config that serves now. */
+export interface Taken {
+  readonly model: Model
+  readonly warnings: readonly Problem[]
+}
+
 export interface WorkerInfo {
   readonly worker: number
   readonly generations: readonly GenerationInfo[]
@@ -101,7 +107,7 @@ export class Supervisor {
    * Starts with this config, or takes it over. `config` is what the bundle exports, as the command line has changed it.
    * Rejects as {@link Gateway.reload} does, and then nothing has changed. Calls take their turn.
    */
-  take(config: unknown, bundle: PortableBundle): Promise<readonly Problem[]> {
+  take(config: unknown, bundle: PortableBundle): Promise<Taken> {
     return this.#inTurn(async () => {
       if (this.#closed !== undefined) throw new TypeError('the gateway is closed')
       const { model, problems, files } = normalise(config)
@@ -125,7 +131,7 @@ export class Supervisor {
       this.#drainMs = model.drainTimeoutMs
       this.#files = files
       this.warnings = problems
-      return problems
+      return { model, warnings: problems }
     })
   }
 

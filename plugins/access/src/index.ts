@@ -13,6 +13,7 @@ export const access = definePlugin({
   stage: 'guard',
   options: rulesSchema,
   routeOptions: z.union([z.literal(false), rulesSchema]),
+  alwaysOn: everywhere => Object.keys(everywhere).length > 0,
   setup(_host, everywhere) {
     return {
       onRoute({ options }) {

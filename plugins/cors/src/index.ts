@@ -19,6 +19,7 @@ export const cors = definePlugin({
   stage: 'guard',
   options: policySchema.optional(),
   routeOptions: z.union([z.literal(false), policySchema]),
+  alwaysOn: options => options !== undefined,
   setup(_host, options) {
     const everywhere = options && hooksOf(compilePolicy(options))
     return {

@@ -12,6 +12,13 @@ export const transform = definePlugin({
   stage: 'shape',
   options: transformSchema,
   routeOptions: transformSchema.partial(),
+  alwaysOn: ({ request, response }) => request !== undefined || response !== undefined,
+  buffersBody(own, everywhere) {
+    const request = (own?.request ?? everywhere.request)?.body !== undefined
+    const response = (own?.response ?? everywhere.response)?.body !== undefined
+    if (request && response) return true
+    return request ? 'request' : response ? 'response' : undefined
+  },
   setup(_host, everywhere) {
     return {
       onRoute: ({ options: own }) =>

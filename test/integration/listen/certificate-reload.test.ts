@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigProblems } from '@gateway/core'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { createAuthority, type Issued } from '../../support/certificates.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { connect, requestText } from '../../support/wire.ts'
@@ -50,6 +50,20 @@ test('a handshake that is under way when they come is not disturbed', async () =
   expect(await certificateFor(port)).toBe('two')
   goOn()
   expect((await slow).socket.getPeerCertificate().subject.CN).toBe('one')
+})
+
+test('what is only a matter of time comes back as a warning', async () => {
+  await put(one)
+  const { gateway } = await startGateway(secure)
+  expect(gateway.warnings).toEqual([])
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 80 * 86_400_000 })
+  try {
+    const { warnings } = await gateway.reload(secure)
+    expect(warnings).toMatchObject([{ severity: 'warning', code: 'CONFIG_CERTIFICATE_EXPIRES' }])
+    expect(gateway.warnings).toEqual(warnings)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('files that are wrong change nothing, and are said to be; mended, they are taken', async () => {

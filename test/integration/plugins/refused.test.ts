@@ -1,9 +1,13 @@
-import { ConfigProblems } from '@gateway/core'
+import { ConfigProblems, definePlugin } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { type AnyPlugin, startAnswering, thenable } from './support.ts'
 
 const plugin = (setup: unknown, name = 'bad'): AnyPlugin =>
   ({ name, options: undefined, definition: { name, setup } }) as never
+const boom = () => {
+  throw new Error('boom')
+}
 const onRoute = (returned: unknown) => plugin(() => ({ onRoute: () => returned }))
 
 async function refusal(...plugins: AnyPlugin[]): Promise<string[]> {
@@ -50,6 +54,65 @@ describe('hooks that would never run are refused, since TypeScript is not always
       await startAnswering([onRoute(returned), plugin(() => returned, 'other')])
     }
   })
+})
+
+describe('a plugin that the config requires', () => {
+  const options = z.union([z.strictObject({ on: z.boolean() }), z.literal(false)])
+  const guard = definePlugin({
+    name: 'guard',
+    routeOptions: options,
+    setup: () => ({
+      onRoute: route =>
+        route.options !== undefined && route.options !== false && route.options.on ? { onRequest() {} } : undefined,
+    }),
+  })
+  const route = (given: unknown) => ({ require: ['guard'], route: { guard: given } })
+
+  test('must be at work on every route that does not switch it off', async () => {
+    await startAnswering([guard()], route({ on: true }))
+    await startAnswering([guard()], route(false))
+    await expect(startAnswering([guard()], route({ on: false }))).rejects.toMatchObject({
+      problems: [{ code: 'CONFIG_ROUTE_WITHOUT_REQUIRED', path: ['routes', 'all'] }],
+    })
+  })
+
+  test('is asked for again when only the requirement is new', async () => {
+    const { gateway } = await startAnswering([guard()], { route: { guard: { on: false } } })
+    const config = {
+      plugins: [guard()],
+      routes: { all: { match: 'ANY /*', reply: { status: 200 }, guard: { on: false } } },
+    }
+    await gateway.reload(config)
+    await expect(gateway.reload({ ...config, require: ['guard'] })).rejects.toThrow('CONFIG_ROUTE_WITHOUT_REQUIRED')
+  })
+
+  test('may see connections in place of routes', async () => {
+    const gate = plugin(() => ({ onConnection() {} }), 'gate')
+    await startAnswering([gate], { require: ['gate'] })
+    await expect(startAnswering([plugin(() => ({}), 'gate')], { require: ['gate'] })).rejects.toThrow(
+      'CONFIG_ROUTE_WITHOUT_REQUIRED',
+    )
+  })
+})
+
+test('a plugin that holds bodies back, where another streams them', async () => {
+  const acting = (name: string, more: object, returned: object | undefined = { onRequest() {} }): AnyPlugin =>
+    ({ name, options: undefined, definition: { name, ...more, setup: () => ({ onRoute: () => returned }) } }) as never
+  const sse = acting('sse', { streams: 'response' })
+  expect(await refusal(acting('rewriteBody', { buffersBody: true }), sse)).toEqual([
+    'CONFIG_BUFFERED_STREAM routes.all: plugin "rewriteBody" holds back whole bodies, which plugin "sse" streams here: switch one of them off on this route',
+  ])
+  const byOptions = { buffersBody: (_: unknown, options: unknown) => (options === undefined ? 'request' : true) }
+  await startAnswering([acting('sometimes', byOptions), sse])
+  const unsure = acting('unsure', { buffersBody: boom })
+  expect(await refusal(unsure, sse)).toHaveLength(1)
+  await startAnswering([acting('verify', { buffersBody: 'request' }), sse])
+  await startAnswering([acting('idle', { buffersBody: true }, {}), sse])
+  expect(await refusal(acting('odd', { streams: 'both' }))).toEqual([
+    expect.stringMatching(
+      /^CONFIG_INVALID_PLUGIN plugins\.0: plugin "odd": streams must be true, "request", "response" or a function/,
+    ),
+  ])
 })
 
 test('what a plugin throws in its set-up, whatever it is', async () => {

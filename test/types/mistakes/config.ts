@@ -103,6 +103,14 @@ export const slotNobodyWrites = defineConfig({
   routes: { r: { match: 'GET /', service: 'a' } },
 })
 
+export const requiredPluginUnknown = defineConfig({
+  plugins: [jwt({ issuer }), balancing()],
+  // error: TS2322: Type '"jtw"' is not assignable to type .*"jwt"
+  require: ['jtw'],
+  services,
+  routes: { r: { match: 'GET /', service: 'a' } },
+})
+
 // error: TS2554: Expected 1 arguments, but got 0
 export const requiredPluginOption = jwt()
 

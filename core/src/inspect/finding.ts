@@ -1,0 +1,19 @@
+import type { LintCode } from '../config/lint-codes.ts'
+import type { Model } from '../config/model.ts'
+import type { Problem } from '../config/problem.ts'
+
+/** What lints look at. */
+export interface Linted {
+  readonly model: Model
+  /** As it was written, before units and defaults. */
+  readonly config: unknown
+  /** Text of the files that the config was written in, by path; asked for only once something has to be looked up in it. */
+  sources(): ReadonlyMap<string, string>
+}
+
+export interface Finding extends Omit<Problem, 'severity'> {
+  readonly code: LintCode
+}
+
+/** Yields what it finds, and undefined wherever its work can be interrupted. Changes nothing. */
+export type Lint = (linted: Linted) => Iterable<Finding | undefined>

@@ -1,0 +1,39 @@
+import type { PluginModel } from '../config/model.ts'
+import { isAlwaysOn } from './at-work.ts'
+import type { Finding, Linted } from './finding.ts'
+
+export function* unusedServices({ model }: Linted): Generator<Finding | undefined> {
+  const used = new Set(model.routes.map(({ action }) => (action.kind === 'service' ? action.service : undefined)))
+  for (const { name } of model.services) {
+    const message = 'no route uses this service: remove it, or route to it'
+    yield used.has(name) ? undefined : { code: 'CONFIG_UNUSED_SERVICE', message, path: ['services', name] }
+  }
+}
+
+/**
+ * Plugins that have nothing to do. What a set-up does beside its hooks cannot be known from outside: found are those that
+ * say by their `routeOptions` that they work where a route names them, and those that only provide what nobody chose.
+ */
+export function* unusedPlugins({ model }: Linted): Generator<Finding | undefined> {
+  const named = new Set<string>()
+  for (const { options } of model.routes) {
+    for (const name of Object.keys(options)) if (options[name] !== false) named.add(name)
+    yield
+  }
+  const chosen = new Set<string | undefined>()
+  for (const { balance, connector, discover } of model.services) {
+    chosen.add(`balancer ${balance.use}`).add(`connector ${connector?.use}`).add(`discovery ${discover?.use}`)
+  }
+  for (const plugin of model.plugins) {
+    if (actsByItself(plugin) || named.has(plugin.name)) continue
+    if (plugin.definition.extensions?.some(({ point, name }) => chosen.has(`${point} ${name}`))) continue
+    const message = `nothing uses plugin "${plugin.name}": remove it, or name it on a route (a plugin that is at work without that declares alwaysOn)`
+    yield { code: 'CONFIG_UNUSED_PLUGIN', message, path: ['plugins', plugin.position] }
+  }
+}
+
+/** `serviceOptions` tell nothing of services that do not use them: the plugin may watch over all. */
+function actsByItself(plugin: PluginModel): boolean {
+  const { setup, serviceOptions } = plugin.definition
+  return setup !== undefined && (isAlwaysOn(plugin) || serviceOptions !== undefined)
+}
