@@ -4,6 +4,8 @@ import { normalise } from './config/normalise.ts'
 import { ConfigProblems, type Problem } from './config/problem.ts'
 import { GatewayError } from './contract/errors.ts'
 import type { Log } from './contract/host.ts'
+import { type ExplainRequest, type Explanation, explain } from './control/explain.ts'
+import { type SerialisedModel, serialiseModel } from './control/serialise-model.ts'
 import { dispatch } from './exchange/dispatch.ts'
 import { isThenable } from './exchange/plugin-failure.ts'
 import { problemReply } from './exchange/problem.ts'
@@ -60,6 +62,10 @@ export interface Gateway {
   reload(config: unknown): Promise<ReloadResult>
   /** One request without a socket, through the same path. Once the gateway closes it is answered by a 503. */
   fetch(input: Request | string | URL, init?: RequestInit): Promise<Response>
+  /** What would become of a request with the config that serves now, and why. Nothing is sent, no hook runs. */
+  explain(request: ExplainRequest): Explanation
+  /** The config that serves now as JSON, to be compared with another: secrets and functions are digests under `salt`. */
+  describe(salt?: string): Promise<SerialisedModel>
   /** Stops accepting, lets requests end within the drain time, closes everything. */
   close(): Promise<void>
 }
@@ -229,6 +235,14 @@ export class Kernel implements Gateway {
       stream.giveUp(error)
     }
     return stream.response
+  }
+
+  explain(request: ExplainRequest): Explanation {
+    return explain(this.#current.model, this.#current.router, request)
+  }
+
+  describe(salt?: string): Promise<SerialisedModel> {
+    return serialiseModel(this.#current.model, salt)
   }
 
   close(): Promise<void> {

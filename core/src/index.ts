@@ -73,6 +73,8 @@ export {
 } from './contract/plugin.ts'
 export type { InputOf, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
 export { defineSlot, type Slot } from './contract/slot.ts'
+export type { ExplainRequest, Explanation } from './control/explanation.ts'
+export type { SerialisedModel } from './control/serialise-model.ts'
 export { type ProblemDetails, problem } from './exchange/problem.ts'
 export { createGateway, type Gateway, type GatewayOptions, type GenerationInfo, type ReloadResult } from './gateway.ts'
 export type { ListenerAddress } from './listen/listener.ts'

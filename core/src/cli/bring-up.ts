@@ -33,6 +33,8 @@ export type BroughtUp =
       /** As the gateway got it. */
       readonly config: unknown
       readonly model: Model
+      /** What was read for it: every file with its content's hash. */
+      readonly hashes: LoadedConfig['hashes']
       readonly warnings: readonly Problem[]
       /** With `show`; empty otherwise. */
       readonly typeErrors: Promise<readonly Problem[]>
@@ -90,7 +92,7 @@ export function createBringUp(options: BringUpOptions): (signal: AbortSignal) =>
       linting = new AbortController()
       const lints = lintConfig(file, load, model, linting.signal)
       const placed = [...load.warnings, ...placeProblems(warnings, file)]
-      return { ok: true, config, model, warnings: placed, typeErrors: typing, lints }
+      return { ok: true, config, model, hashes: load.hashes, warnings: placed, typeErrors: typing, lints }
     } catch (error) {
       load.dispose()
       return refusal(file, problemsOf(error, file), await typing)

@@ -44,7 +44,14 @@ export function launch(folder: string, ...args: string[]): Running {
   const child = spawn(process.execPath, [bin, ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, NODE_OPTIONS: undefined },
+    // Control sockets go into the test's own folder: only gateways of this test are found.
+    env: {
+      ...process.env,
+      XDG_RUNTIME_DIR: folder,
+      NO_COLOR: undefined,
+      FORCE_COLOR: undefined,
+      NODE_OPTIONS: undefined,
+    },
   })
   atEnd(() => child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }

@@ -10,7 +10,8 @@ describe('help', () => {
     const { code, stdout, stderr } = await run(makeFolder(), '--help')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^Usage: gateway COMMAND/)
-    for (const name of ['start', 'dev', 'check', 'routes', 'print']) expect(stdout).toContain(`\n  ${name} `)
+    for (const name of ['start', 'dev', 'check', 'routes', 'print', 'explain', 'status', 'reload'])
+      expect(stdout).toContain(`\n  ${name} `)
   })
 
   test.each(['start', 'dev', 'check', 'routes', 'print'])('of %s', async name => {

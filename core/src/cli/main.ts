@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { findPackageJSON } from 'node:module'
 import { type Command, table, UsageError, unknown } from './command.ts'
-import { NoConfigFile } from './no-config-file.ts'
+import { PlainFailure } from './plain-failure.ts'
+import { version } from './version.ts'
 
 interface Row {
   readonly name: string
@@ -32,6 +31,21 @@ const commands: readonly Row[] = [
     summary: 'Print the config as the gateway understands it, as JSON.',
     load: async () => (await import('./print.ts')).print,
   },
+  {
+    name: 'explain',
+    summary: 'Tell which route takes a request and why, and what is done with it.',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  {
+    name: 'status',
+    summary: 'Show what a running gateway serves.',
+    load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'reload',
+    summary: 'Have a running gateway reload its config, and tell how that went.',
+    load: async () => (await import('./reload.ts')).reload,
+  },
 ]
 
 /** How long what a config or a plugin left open may keep the process alive once its command is done, in milliseconds. */
@@ -55,7 +69,7 @@ async function run([name, ...rest]: readonly string[]): Promise<number> {
     const row = commands.find(other => other.name === name)
     if (row === undefined) return runWithoutCommand(name)
     const command = await row.load()
-    help = `Usage: gateway ${row.name} [FILE] [options]\n\n${row.summary}\n\n${command.help}`
+    help = `Usage: gateway ${row.name} ${command.usage} [options]\n\n${row.summary}\n\n${command.help}`
     return asksForHelp(rest) ? show(help) : await command.run(rest)
   } catch (error) {
     const isUsage = error instanceof UsageError
@@ -66,7 +80,7 @@ async function run([name, ...rest]: readonly string[]): Promise<number> {
 }
 
 function failure(error: unknown): string {
-  if (error instanceof NoConfigFile) return error.message
+  if (error instanceof PlainFailure) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
@@ -94,7 +108,7 @@ function show(text: string): 0 {
   return 0
 }
 
-const overview = `Usage: gateway COMMAND [FILE] [options]
+const overview = `Usage: gateway COMMAND [arguments] [options]
 
 A TypeScript API gateway.
 
@@ -109,9 +123,3 @@ ${table([
 
 Exit codes: 0 fine, 1 problems found or failure, 2 wrong usage.
 `
-
-/** Read where it is asked for; the built package lies a folder nearer to its manifest than the sources do. */
-function version(): string {
-  const manifest = findPackageJSON('..', import.meta.url)
-  return manifest === undefined ? 'unknown' : String(JSON.parse(readFileSync(manifest, 'utf8')).version)
-}

@@ -1,8 +1,8 @@
 import type { Model } from '../config/model.ts'
+import { redact } from '../control/redact.ts'
 import { defineCommand } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
-import { redact } from './redact.ts'
 import { printProblems } from './report.ts'
 
 export const print = defineCommand({
@@ -24,6 +24,6 @@ function printable({ plugins, routes, ...rest }: Model): unknown {
   return {
     ...rest,
     plugins: plugins.map(({ name, definition, options }) => ({ name, stage: definition.stage ?? 'shape', options })),
-    routes: routes.map(({ pattern: _, ...route }) => route),
+    routes: routes.map(({ pattern: _pattern, timeoutsFrom: _from, ...route }) => route),
   }
 }

@@ -1,8 +1,8 @@
 import type { FieldPredicate, RouteAction, RouteModel } from '../config/model.ts'
+import { redact } from '../control/redact.ts'
 import { defineCommand } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
-import { redact } from './redact.ts'
 import { printProblems } from './report.ts'
 import { compareRoutes } from './route-order.ts'
 

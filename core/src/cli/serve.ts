@@ -1,11 +1,15 @@
 import { statSync } from 'node:fs'
 import type { Model } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
+import type { LoadedConfig } from '../loader/load.ts'
 import { watchFiles } from '../loader/watch.ts'
 import { createLog, type LevelledLog, type LogLevel } from '../log.ts'
 import { Supervisor } from '../workers/supervisor.ts'
 import { surviveFaults } from '../workers/survive-faults.ts'
 import { type BroughtUp, createBringUp, type TypeErrors } from './bring-up.ts'
+import type { Controlled, ReloadOutcome } from './control-table.ts'
+import { isUnchanged, openControl } from './open-control.ts'
+import { problemsOf } from './problems.ts'
 import { firstStopSignal, onHangUp } from './process-events.ts'
 import { createReloadQueue } from './reload-queue.ts'
 import { printProblems } from './report.ts'
@@ -18,6 +22,8 @@ export interface ServeOptions {
   readonly workers: number | 'auto' | undefined
   readonly watch: boolean
   readonly envFile: string | undefined
+  /** Opens the control socket, by which other commands ask this process. */
+  readonly control: boolean
   readonly typeErrors: TypeErrors
   adjust(config: unknown): unknown
   /** Where the log's lines go instead. */
@@ -58,6 +64,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   const { logLevel, workers } = options
   let running: Model | undefined
   const supervisor = new Supervisor({ log, pretty, workers, logLevel })
+  let hashes: LoadedConfig['hashes'] = new Map()
   // What comes while it starts has to wait, but must not be lost: SIGHUP would end a process that does not listen to it.
   const started = Promise.withResolvers<void>()
   const reload = (changed: readonly string[]) => void started.promise.then(() => queue.request(changed))
@@ -76,24 +83,31 @@ export async function serve(file: string, options: ServeOptions): Promise<number
       return supervisor.take(config, bundle)
     },
   })
-  const queue = createReloadQueue(async (changed, signal) => {
+  const queue = createReloadQueue<ReloadOutcome>(async (changed, signal) => {
     const began = beginning(changed)
     try {
       const result = await bringUp(signal)
       await watcher?.renew()
-      if (result !== undefined) settle(result, changed, began)
+      return result && settle(result, changed, began)
     } catch (error) {
       log.error('the reload failed, the old config goes on serving', { err: error })
+      return { ok: false, generation: supervisor.generation, problems: problemsOf(error, file) }
     }
   })
 
-  function settle(result: BroughtUp, changed: readonly string[], began: number): void {
-    const reload = { changed, ms: Math.round(Date.now() - began), generation: supervisor.generation }
-    if (!result.ok) return reporter.refused(reload, result.problems)
+  function settle(result: BroughtUp, changed: readonly string[], began: number): ReloadOutcome {
+    const { generation } = supervisor
+    const reload = { changed, ms: Math.round(Date.now() - began), generation }
+    if (!result.ok) {
+      reporter.refused(reload, result.problems)
+      return { ok: false, generation, problems: result.problems }
+    }
+    hashes = result.hashes
     log.level = options.logLevel ?? levelOf(result.config)
     reporter.reloaded(reload, { before: running ?? result.model, after: result.model })
     running = result.model
     remark(result)
+    return { ok: true, generation, warnings: result.warnings }
   }
 
   function remark({ warnings, typeErrors, lints }: Extract<BroughtUp, { ok: true }>): void {
@@ -112,6 +126,14 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   await watcher?.renew()
   running = first.model
   remark(first)
+  hashes = first.hashes
+  const controlled: Controlled = {
+    file,
+    unchanged: () => isUnchanged(hashes),
+    served: supervisor,
+    reload: () => queue.request([]),
+  }
+  const control = options.control ? await openControl(controlled, log) : undefined
   for (const { url } of supervisor.addresses) log.info('listening', { url })
   started.resolve()
 
@@ -119,6 +141,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   const generations = (await supervisor.generations()).flatMap(worker => worker.generations)
   log.info('stopping', { signal, inFlight: generations.reduce((sum, { inFlight }) => sum + inFlight, 0) })
   await Promise.all([supervisor.close(), queue.stop(), watcher?.close()])
+  await control?.close()
   log.info('stopped')
   return 0
 }

@@ -20,14 +20,19 @@ at once. SIGHUP reloads the config.`,
     workers: { type: 'string', value: 'N', help: "Threads that serve, or auto: one a core; instead of the config's" },
     ...envFileOption,
     watch: { type: 'boolean', help: 'Reload when a file of the config is saved' },
+    'no-control': { type: 'boolean', help: 'Open no control socket, by which status, reload and explain ask' },
   },
-  async run(given, { port: portText, host, 'log-level': level, workers, 'env-file': envFile, watch }) {
+  async run(
+    given,
+    { port: portText, host, 'log-level': level, workers, 'env-file': envFile, watch, 'no-control': closed },
+  ) {
     const port = portText === undefined ? undefined : readPort(portText)
     return serve(configFile(given), {
       logLevel: logLevels.find(known => known === level),
       workers: workers === undefined ? undefined : readWorkers(workers),
       watch,
       envFile,
+      control: !closed,
       typeErrors: 'ignore',
       adjust: config => overrideListener(config, { port, host }),
       createReporter,

@@ -153,6 +153,9 @@ export interface RouteTimeouts extends AttemptTimeouts {
   readonly total: number
 }
 
+/** Who gave each: the route itself, the gateway's `timeouts`, or nobody. */
+export type TimeoutsFrom = { readonly [Name in keyof RouteTimeouts]: 'route' | 'gateway' | 'default' }
+
 export interface RouteModel {
   readonly name: string
   /** As written. */
@@ -165,6 +168,7 @@ export interface RouteModel {
   readonly query: readonly FieldPredicate[]
   readonly action: RouteAction
   readonly timeouts: RouteTimeouts
+  readonly timeoutsFrom: TimeoutsFrom
   readonly requestHeaders: HeaderRules | undefined
   readonly responseHeaders: HeaderRules | undefined
   /** Validated plugin options by plugin name. */

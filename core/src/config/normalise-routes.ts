@@ -52,7 +52,7 @@ export function readRoutes(
         headers: readPredicates(read.headers),
         query: readPredicates(read.query),
         action,
-        timeouts: readTimeouts(read.timeout, defaults),
+        ...readTimeouts(read.timeout, defaults),
         requestHeaders: read.requestHeaders as HeaderRules | undefined,
         responseHeaders: read.responseHeaders as HeaderRules | undefined,
         options,
@@ -190,13 +190,23 @@ function readPredicates(table: Readonly<Record<string, Predicate>> | undefined):
 
 type GivenTimeouts = { readonly [K in keyof RouteTimeouts]?: number | undefined }
 
-function readTimeouts(timeout: number | GivenTimeouts | undefined, defaults: GivenTimeouts | undefined): RouteTimeouts {
+function readTimeouts(
+  timeout: number | GivenTimeouts | undefined,
+  defaults: GivenTimeouts | undefined,
+): Pick<RouteModel, 'timeouts' | 'timeoutsFrom'> {
   const own = typeof timeout === 'number' ? { total: timeout } : timeout
   const pick = (key: keyof RouteTimeouts, fallback: number) => own?.[key] ?? defaults?.[key] ?? fallback
+  const from = (key: keyof RouteTimeouts) => {
+    if (own?.[key] !== undefined) return 'route'
+    return defaults?.[key] === undefined ? 'default' : 'gateway'
+  }
   return {
-    connect: pick('connect', 5_000),
-    head: pick('head', 30_000),
-    idle: pick('idle', 60_000),
-    total: pick('total', 0),
+    timeouts: {
+      connect: pick('connect', 5_000),
+      head: pick('head', 30_000),
+      idle: pick('idle', 60_000),
+      total: pick('total', 0),
+    },
+    timeoutsFrom: { connect: from('connect'), head: from('head'), idle: from('idle'), total: from('total') },
   }
 }

@@ -4,7 +4,7 @@ import type { Outcome } from '../contract/hooks.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import { known } from '../http1/known-fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
-import { type Endpoint, type Miss, methods } from '../routing/router.ts'
+import { type Endpoint, methods } from '../routing/router.ts'
 import { parseTarget } from '../routing/target.ts'
 import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
 import { openConnector } from './connector.ts'
@@ -15,6 +15,7 @@ import { prepareForwarding, resolveClient, takeHop } from './forwarded.ts'
 import { asGatewayError, isThenable, pluginFailure, reasonOf } from './plugin-failure.ts'
 import { problemReply } from './problem.ts'
 import { redirectReply } from './redirect.ts'
+import { unrouted, unserved } from './refusals.ts'
 import { adopt, endBody, localResponse, type Response, sendBody, sendHead, upstreamResponse } from './response.ts'
 import type { CompiledRoute, Entry, Runtime, Step } from './route.ts'
 import { upstreamPath } from './upstream-path.ts'
@@ -50,7 +51,7 @@ export function dispatch(runtime: Runtime, entry: Entry, stream: ServerStream): 
 function enterRoute(exchange: Exchange): void {
   const { runtime, stream, method, host, path, query } = exchange
   const match = runtime.router.match(method, host, path, query, stream.fields)
-  if (!match.found) return fail(exchange, unrouted(exchange, match))
+  if (!match.found) return fail(exchange, unrouted(method, path, match))
   takeRoute(exchange, match)
   walk(exchange, requestPhase, match.value.onRequest, 0)
 }
@@ -88,12 +89,8 @@ function locate(exchange: Exchange): GatewayError | undefined {
   exchange.host = target.host
   exchange.path = target.path
   exchange.query = target.query
-  if (method === 'CONNECT' || method === 'TRACE') {
-    return new GatewayError('GATEWAY_METHOD_NOT_SUPPORTED', `${method} is not proxied`)
-  }
-  if (stream.upgrade?.split(',').some(protocol => protocol.trim() === 'websocket')) {
-    return new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', 'upgrade to websocket')
-  }
+  const refusal = unserved(method, stream.upgrade)
+  if (refusal !== undefined) return refusal
   if (entry.bodySize > 0 && stream.bodyLength > entry.bodySize) {
     return new GatewayError(
       'GATEWAY_BODY_TOO_LARGE',
@@ -101,14 +98,6 @@ function locate(exchange: Exchange): GatewayError | undefined {
     )
   }
   return undefined
-}
-
-function unrouted({ method, path }: Exchange, miss: Miss): GatewayError {
-  if (miss.status === 404) return new GatewayError('GATEWAY_ROUTE_NOT_FOUND', `no route for ${method} ${path}`)
-  const allow = miss.allow.join(', ')
-  return new GatewayError('GATEWAY_METHOD_NOT_ALLOWED', `${method} on a path that allows ${allow}`, {
-    headers: { allow },
-  })
 }
 
 type Hook<Name extends keyof CompiledRoute> = CompiledRoute[Name] extends readonly Step<infer Run>[] ? Run : never

@@ -145,24 +145,21 @@ function compileAction(
   services: ReadonlyMap<string, Service>,
 ): CompiledAction | undefined {
   if (action.kind === 'reply') return action
-  if (action.kind === 'redirect') {
-    const origin = /^https?:\/\/[^/?#]+/i.exec(action.to)?.[0] ?? ''
-    return {
-      kind: 'redirect',
-      origin,
-      template: template(action.to.slice(origin.length) || '/', pattern),
-      status: action.status,
-    }
-  }
+  if (action.kind === 'redirect') return compileRedirect(action, pattern)
   const service = services.get(action.service)
-  if (service === undefined) return undefined
-  return {
-    kind: 'service',
-    service,
-    rewrite: action.rewrite === undefined ? undefined : template(action.rewrite, pattern),
-    stripPrefix: action.stripPrefix?.length ?? 0,
-  }
+  return service && { kind: 'service', service, ...compilePaths(action, pattern) }
 }
+
+export function compileRedirect({ to, status }: ActionOf<'redirect'>, pattern: Pattern) {
+  const origin = /^https?:\/\/[^/?#]+/i.exec(to)?.[0] ?? ''
+  return { kind: 'redirect', origin, template: template(to.slice(origin.length) || '/', pattern), status } as const
+}
+
+export function compilePaths({ rewrite, stripPrefix = '' }: ActionOf<'service'>, pattern: Pattern) {
+  return { rewrite: rewrite === undefined ? undefined : template(rewrite, pattern), stripPrefix: stripPrefix.length }
+}
+
+type ActionOf<Kind> = RouteAction & { readonly kind: Kind }
 
 /** Templates were checked when the config was normalised. */
 function template(text: string, pattern: Pattern): Template {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { canonicalPath } from './canonical-path.ts'
-import { type Pattern, parsePattern, pathParams, rawParams } from './pattern.ts'
+import { matchesPattern, matchKey, type Pattern, parsePattern, pathParams, rawParams } from './pattern.ts'
 import { patternVectors } from './pattern.vectors.ts'
 import { compileRouter } from './router.ts'
 
@@ -19,6 +19,7 @@ describe('patterns', () => {
     const router = compileRouter([{ name: 'r', hosts: [], methods: [], patterns: [pattern], value: 1 }])
     const match = router.match('GET', 'h', path, '', noFields)
     expect(match.found).toBe(params !== undefined)
+    expect(matchesPattern(pattern, matchKey(path))).toBe(params !== undefined)
     if (!match.found || params === undefined) return
     const read = pathParams(match.pattern, path)
     expect(Object.entries(read)).toEqual(Object.entries(params))

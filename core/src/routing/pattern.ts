@@ -120,6 +120,15 @@ function readLiteral(part: string, at: number): Segment | PatternError {
   return { error: `write it in canonical percent-encoding: "${canonical.slice(1)}"`, at: at + same }
 }
 
+/** Whether a path is one of the pattern's, `key` being what {@link matchKey} makes of it. To find one of many, a router is quicker. */
+export function matchesPattern({ segments, wildcard }: Pattern, key: string): boolean {
+  const parts = key.slice(1).split('/')
+  if (wildcard ? parts.length <= segments.length : parts.length !== segments.length) return false
+  return segments.every(({ key: literal }, index) =>
+    literal === undefined ? parts[index] !== '' : parts[index] === literal,
+  )
+}
+
 /** The parameters as they stand in the path, still percent-encoded, in the order of `pattern.params`. The path matches. */
 export function rawParams(pattern: Pattern, path: string): string[] {
   const { positions, wildcard } = pattern

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ListenerModel } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
+import type { ExplainRequest, Explanation } from '../control/explanation.ts'
 import type { GenerationInfo } from '../gateway.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
 import type { Ports } from '../listen/listener-set.ts'
@@ -45,7 +46,7 @@ export interface Job {
   readonly level: LogLevel
 }
 
-/** What the main thread asks of a worker, and what it answers with. One call at a time, but for `generations` and `close`. */
+/** What the main thread asks of a worker, and what it answers with. One call at a time, but for `close` and those that only ask. */
 export interface Calls {
   /** The first half of a reload; answers with the ports that it will have. Whoever `leads` opens listeners that no other worker has; a new worker opens no others. */
   prepare: { in: { readonly job: Job; readonly taken: Ports; readonly leads: boolean }; out: Ports }
@@ -53,6 +54,8 @@ export interface Calls {
   commit: { in: { readonly taken: Ports }; out: readonly ListenerAddress[] }
   abort: { in: undefined; out: undefined }
   generations: { in: undefined; out: readonly GenerationInfo[] }
+  shared: { in: undefined; out: readonly string[] }
+  explain: { in: ExplainRequest; out: Explanation }
   /** Answered once all is closed; the thread ends then. With patience others take over: see {@link Kernel.leave}. */
   close: { in: 'patient' | undefined; out: undefined }
 }

@@ -5,6 +5,8 @@ import type { Model } from '../config/model.ts'
 import { normalise } from '../config/normalise.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { maxWorkers } from '../config/schema.ts'
+import type { ExplainRequest, Explanation } from '../control/explanation.ts'
+import { type SerialisedModel, serialiseModel } from '../control/serialise-model.ts'
 import { type GenerationInfo, type Kernel, openKernel } from '../gateway.ts'
 import { alone, type WorkerGroup } from '../group/worker-group.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
@@ -67,7 +69,7 @@ export class Supervisor {
   readonly #secret = randomBytes(32)
   #files: readonly string[] = []
   #asked: readonly string[] = []
-  #drainMs = 0
+  #model: Model | undefined
   /** The one worker, where it is in this thread. */
   #kernel: Kernel | undefined
   /** What the threads serve; undefined as long as there are none. */
@@ -103,6 +105,26 @@ export class Supervisor {
     return [...own, ...(await Promise.all(asked)).flat()]
   }
 
+  /** Names of the state that workers keep across reloads. */
+  async shared(): Promise<readonly string[]> {
+    const asked = [...this.#alive].map(thread =>
+      within(infoMs, thread.call('shared', undefined)).catch((): readonly string[] => []),
+    )
+    return [...new Set([...(this.#kernel?.shared ?? []), ...(await Promise.all(asked)).flat()])]
+  }
+
+  /** As {@link Gateway.explain}: any worker knows, since all serve the same. */
+  async explain(request: ExplainRequest): Promise<Explanation> {
+    if (this.#kernel !== undefined) return this.#kernel.explain(request)
+    return Promise.any([...this.#threads.values()].map(thread => thread.call('explain', request)))
+  }
+
+  /** As {@link Gateway.describe}. */
+  async describe(salt?: string): Promise<SerialisedModel> {
+    if (this.#model === undefined) throw new TypeError('nothing serves yet')
+    return serialiseModel(this.#model, salt)
+  }
+
   /**
    * Starts with this config, or takes it over. `config` is what the bundle exports, as the command line has changed it.
    * Rejects as {@link Gateway.reload} does, and then nothing has changed. Calls take their turn.
@@ -128,7 +150,7 @@ export class Supervisor {
         })
       }
       this.generation = generation
-      this.#drainMs = model.drainTimeoutMs
+      this.#model = model
       this.#files = files
       this.warnings = problems
       return { model, warnings: problems }
@@ -237,7 +259,7 @@ export class Supervisor {
 
   /** Lets a thread close and end; one that does not is ended. */
   async #end(thread: WorkerThread, patience?: 'patient'): Promise<void> {
-    await within(this.#drainMs + graceMs, thread.call('close', patience)).catch(() => {})
+    await within((this.#model?.drainTimeoutMs ?? 0) + graceMs, thread.call('close', patience)).catch(() => {})
     await thread.terminate()
   }
 

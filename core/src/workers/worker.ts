@@ -76,6 +76,13 @@ const handlers: Handlers = {
   async generations() {
     return kernel?.generations ?? []
   },
+  async shared() {
+    return kernel?.shared ?? []
+  },
+  async explain(request) {
+    if (kernel === undefined) throw new TypeError('nothing serves yet')
+    return kernel.explain(request)
+  },
   async close(patience) {
     await (patience === undefined ? kernel?.close() : kernel?.leave())
     return undefined

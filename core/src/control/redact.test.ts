@@ -113,3 +113,37 @@ test('what JSON cannot show', () => {
     twice: [{ a: 1 }, { a: 1 }],
   })
 })
+
+test('a private key is a secret wherever it stands', () => {
+  const key = '-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----'
+  const certificate = '-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n'
+  expect(redact({ cert: `${certificate}${key}\n` })).toEqual({ cert: `${certificate}[redacted]\n` })
+  expect(redact('-----BEGIN PRIVATE KEY-----\nabc')).toBe('[redacted]')
+})
+
+test('with a digest, what is not shown can be told from something else', () => {
+  const digest = (text: string) => `#${text.length}`
+  expect(
+    redact(
+      {
+        password: 'abc',
+        url: 'http://me:abcd@a.test/?token=ab',
+        hook: function hook() {},
+        bytes: new Uint8Array(2),
+        token: new Uint8Array(7),
+        plain: 'abc',
+        // Where it comes from is the config; what it is now is not.
+        other: new Secret('NAME', () => 'x'),
+      },
+      digest,
+    ),
+  ).toEqual({
+    password: '[redacted #3]',
+    url: 'http://me:[redacted #4]@a.test/?token=[redacted #2]',
+    hook: expect.stringMatching(/^\[function hook #\d+\]$/),
+    bytes: '[2 bytes #2]',
+    token: '[redacted #7]',
+    plain: 'abc',
+    other: '[secret NAME]',
+  })
+})

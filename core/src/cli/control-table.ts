@@ -1,0 +1,93 @@
+import type { Problem } from '../config/problem.ts'
+import { checkRequest, type ExplainRequest } from '../control/explain.ts'
+import { ControlError, type ControlTable } from '../control/serve-control.ts'
+import type { ListenerAddress } from '../listen/listener.ts'
+import type { Supervisor, WorkerInfo } from '../workers/supervisor.ts'
+import { placeOrigins } from './place-origins.ts'
+import { placeProblems } from './problems.ts'
+import { version } from './version.ts'
+
+export interface Controlled {
+  readonly file: string
+  readonly served: Pick<
+    Supervisor,
+    'generation' | 'generations' | 'addresses' | 'warnings' | 'shared' | 'explain' | 'describe'
+  >
+  /** Whether the files are still those that were loaded, so that a line found in them is the right one. */
+  unchanged(): boolean
+  /** Undefined: it is stopping. */
+  reload(): Promise<ReloadOutcome | undefined>
+}
+
+export type ReloadOutcome =
+  | { readonly ok: true; readonly generation: number; readonly warnings: readonly Problem[] }
+  /** The config was not taken; this generation goes on serving. */
+  | { readonly ok: false; readonly generation: number; readonly problems: readonly Problem[] }
+
+/** The answer to `GET /status`. */
+export interface Status {
+  readonly pid: number
+  readonly version: string
+  readonly configFile: string
+  /** ISO 8601. */
+  readonly started: string
+  readonly addresses: readonly ListenerAddress[]
+  /** The one that serves. */
+  readonly generation: number
+  /** Of each worker the generation that serves and those that still end, each with what holds it. */
+  readonly workers: readonly WorkerInfo[]
+  /** Names of the state that reloads keep. */
+  readonly shared: readonly string[]
+  readonly warnings: readonly Problem[]
+}
+
+/** The endpoints of the control socket. */
+export function controlTable({ file, unchanged, served, reload }: Controlled): ControlTable {
+  const started = new Date().toISOString()
+  return {
+    'GET /status': async (): Promise<Status> => {
+      const { generation, addresses, warnings } = served
+      return {
+        pid: process.pid,
+        version: version(),
+        configFile: file,
+        started,
+        addresses,
+        generation,
+        workers: await served.generations(),
+        shared: await served.shared(),
+        warnings: unchanged() ? placeProblems(warnings, file) : warnings,
+      }
+    },
+    'GET /model': () => served.describe(),
+    'POST /explain': async body => {
+      const explanation = await served.explain(readRequest(body))
+      if (unchanged()) return placeOrigins(explanation, file)
+      const note = 'The files of the config have changed since it was loaded, so no lines are shown.'
+      return { ...explanation, notes: [...explanation.notes, note] }
+    },
+    'POST /reload': async () => {
+      const outcome = await reload()
+      if (outcome === undefined) throw new ControlError(503, 'the gateway is stopping')
+      return outcome
+    },
+  }
+}
+
+function readRequest(body: unknown): ExplainRequest {
+  const { method, url, headers = [] } = Object(body) as Record<string, unknown>
+  if (typeof method === 'string' && typeof url === 'string' && Array.isArray(headers) && headers.every(isPair)) {
+    const request = { method, url, headers }
+    try {
+      checkRequest(request)
+    } catch (error) {
+      throw new ControlError(400, error instanceof Error ? error.message : String(error))
+    }
+    return request
+  }
+  throw new ControlError(400, 'give it { method, url, headers: [[name, value], …] }')
+}
+
+function isPair(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && value.every(item => typeof item === 'string')
+}

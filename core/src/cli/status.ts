@@ -1,0 +1,44 @@
+import { formatProblem } from '../config/problem.ts'
+import type { GenerationInfo } from '../gateway.ts'
+import { defineCommandOf } from './command.ts'
+import type { Status } from './control-table.ts'
+import { formatDuration } from './format-duration.ts'
+import { shortName } from './report.ts'
+import { rows } from './rows.ts'
+import { askGateway } from './running.ts'
+
+export const status = defineCommandOf('[PID]', {
+  details: `PID is the gateway's process; without it, the only one that runs.`,
+  options: { json: { type: 'boolean', help: 'Print it as JSON' } },
+  async run([pid], { json }) {
+    const found = (await askGateway(pid, 'GET /status')) as Status
+    process.stdout.write(json ? `${JSON.stringify(found, undefined, 2)}\n` : textOf(found))
+    return 0
+  },
+})
+
+function textOf(status: Status): string {
+  const { pid, version, configFile, started, addresses, workers, shared, warnings } = status
+  const seconds = Math.max(1, Math.round((Date.now() - Date.parse(started)) / 1000))
+  const up = formatDuration((seconds < 600 ? seconds : seconds - (seconds % 60)) * 1000)
+  return rows([
+    ['process', [`${pid}, gateway ${version}, up ${up}`]],
+    ['config', [shortName(configFile)]],
+    ['listening', addresses.map(({ url }) => url)],
+    [
+      'generations',
+      workers.flatMap(({ worker, generations }) => {
+        const whose = workers.length > 1 ? `worker ${worker}: ` : ''
+        return generations.map(generation => `${whose}${generationLine(generation)}`)
+      }),
+    ],
+    ['shared', shared],
+    ['warnings', warnings.map(formatProblem)],
+  ])
+}
+
+/** Whatever holds a generation beside its requests is shown by its name. */
+function generationLine({ id, state, inFlight, ...holders }: GenerationInfo): string {
+  const held = Object.entries(holders).map(([name, value]) => `, ${name} ${JSON.stringify(value)}`)
+  return `${id} ${state}, ${inFlight} in flight${held.join('')}`
+}
