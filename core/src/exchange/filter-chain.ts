@@ -14,7 +14,9 @@ export class FilterChain {
 
   /** @throws GatewayError naming the plugin whose filter threw. */
   push(chunk: Uint8Array): Uint8Array | undefined {
-    return this.#pass(chunk, 0)
+    // A filter may keep what it sees. Its view is another than the piece that was delivered, so that no writer can release
+    // the piece's bytes.
+    return this.#pass(chunk.subarray(), 0)
   }
 
   /** Ends each filter in turn; what one still had goes through those behind it. */

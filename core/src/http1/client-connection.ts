@@ -19,6 +19,7 @@ import type { Fields } from './fields.ts'
 import { connectionOptions, declaredLength, keepsAlive, responseBodyLength, UNTIL_CLOSE } from './framing.ts'
 import { type HeadLimits, HeadReader } from './head-reader.ts'
 import { known } from './known-fields.ts'
+import { SocketReader } from './socket-reader.ts'
 
 /** Who holds a connection between its exchanges. */
 export interface ConnectionOwner {
@@ -50,6 +51,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   readonly #origin: string
   readonly #owner: ConnectionOwner
   readonly #writer: RequestWriter
+  readonly #reader: SocketReader
   readonly #head = new HeadReader('response', responseLimits)
   readonly #body = new BodyDecoder('upstream', responseLimits)
   readonly #detach: () => void
@@ -86,8 +88,8 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     this.expiresAt = expiresAt
     this.#owner = owner
     this.#writer = new RequestWriter(socket)
+    this.#reader = new SocketReader(socket, bytes => this.#onBytes(bytes))
     const listeners = {
-      data: (bytes: Buffer) => this.#onBytes(bytes),
       drain: () => this.#onDrain(),
       end: () => this.#onOver('finished', undefined),
       error: (error: Error) => this.#onOver('broken', error),
@@ -96,6 +98,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener)
     this.#detach = () => {
       for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener)
+      this.#reader.stop()
       this.#undoWrites?.()
     }
     deadlines.add(this)
@@ -176,7 +179,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
       return
     }
     this.#arm(performance.now())
-    this.#socket.resume()
+    this.#reader.resume()
   }
 
   abort(): void {
@@ -218,7 +221,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   onData(chunk: Buffer): boolean {
     const stream = this.#stream
     if (stream === undefined) return false
-    if (!stream.handler.onData(chunk)) this.#paused = true
+    if (!this.#reader.deliver(chunk, stream.handler)) this.#paused = true
     // Also when the reader gave up: what follows is nobody's.
     return !this.#paused && this.#stream === stream
   }
@@ -231,6 +234,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   #onBytes(bytes: Buffer): void {
     // Bytes on an idle connection would pass for the answer to the next request.
     if (this.#stream === undefined) this.close()
+    else if (this.#writer.held) this.#fail(this.#error('GATEWAY_UPSTREAM_CLOSED', 'answered before the request', true))
     else this.#read(bytes)
   }
 
@@ -260,8 +264,8 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
       return
     }
     if (this.#paused) {
-      this.#socket.pause()
-      if (at < bytes.length) this.#rest = bytes.subarray(at)
+      this.#reader.pause()
+      if (at < bytes.length) this.#rest = this.#reader.own(bytes.subarray(at))
     }
     this.#arm(performance.now())
   }
@@ -271,7 +275,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     const { method } = stream.request
     const length = responseBodyLength(fields, minor, status, method)
     if (status === 101 || (method === 'CONNECT' && status >= 200 && status < 300)) {
-      this.#tunnel(stream, status, fields, bytes.subarray(at))
+      this.#tunnel(stream, status, fields, this.#reader.own(bytes.subarray(at)))
       return
     }
     if (status < 200) {
@@ -318,7 +322,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     // A request still on its way (an early response) would stand before the next one.
     const sent = this.#writer.ended && socket.writableLength === 0
     if (clean && sent && this.#reusable && this.#over === undefined && socket.readableLength === 0) {
-      if (socket.isPaused()) socket.resume()
+      if (socket.isPaused()) this.#reader.resume()
       this.#owner.onIdle(this)
     } else {
       this.close()

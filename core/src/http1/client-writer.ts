@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net'
 import type { Fields } from './fields.ts'
+import { releasePiece } from './socket-reader.ts'
+import { atTurnEnd, type TurnWriter } from './turn-end.ts'
 import type { BodyLength } from './wire.ts'
 
 // Up to here one copy costs less than a second buffer in the write (writev).
 const copyLimit = 16_384
 
 /**
- * Writes the requests of one connection, one after the other. A head with a body to come is held back until its first
- * piece or the end of the tick, so that a small request is one write and mostly one packet.
+ * Writes the requests of one connection, one after the other. A head is held back until the first piece of its body or the
+ * end of the turn, so that a small request is one write and mostly one packet.
  */
-export class RequestWriter {
+export class RequestWriter implements TurnWriter {
   /** The request has been handed to the socket whole. */
   ended = true
   readonly #socket: Socket
@@ -26,12 +28,8 @@ export class RequestWriter {
     this.ended = bodyLength === 0
     this.#chunked = bodyLength === -1
     this.#remaining = bodyLength
-    if (this.ended) {
-      this.#socket.write(head, 'latin1')
-    } else {
-      this.#heldHead = head
-      process.nextTick(flushHead, this)
-    }
+    this.#heldHead = head
+    atTurnEnd(this)
   }
 
   /** False when the body runs past its Content-Length; the piece is not written then. */
@@ -57,7 +55,12 @@ export class RequestWriter {
     return true
   }
 
-  flushHead(): void {
+  /** Nothing of the request has been handed to the socket. */
+  get held(): boolean {
+    return this.#heldHead !== ''
+  }
+
+  onTurnEnd(): void {
     if (this.#heldHead !== '') this.#socket.write(this.#takeHead(), 'latin1')
   }
 
@@ -91,9 +94,6 @@ export class RequestWriter {
       if (suffix !== '') socket.write(suffix, 'latin1')
       socket.uncork()
     }
+    if (socket.writableLength === 0) releasePiece(chunk)
   }
-}
-
-function flushHead(writer: RequestWriter): void {
-  writer.flushHead()
 }

@@ -1,3 +1,5 @@
+import type { SocketReader } from './socket-reader.ts'
+
 /** Bytes read and not yet taken, in the pieces they came in. Nearly always it holds one piece, or none. */
 export class PieceQueue {
   /** The oldest piece, and how far it has been taken. */
@@ -23,6 +25,18 @@ export class PieceQueue {
     if (at < first.length) return
     this.first = this.#more.shift()
     this.at = 0
+  }
+
+  /** What is left stays here beyond the read that brought it. */
+  keep(reader: SocketReader): void {
+    if (this.bytes === 0) return
+    const newest = this.#more.pop()
+    if (newest !== undefined) {
+      this.#more.push(reader.own(newest))
+    } else if (this.first !== undefined) {
+      this.first = reader.own(this.first.subarray(this.at))
+      this.at = 0
+    }
   }
 
   takeAll(): Buffer {

@@ -13,6 +13,7 @@ import { PieceQueue } from './piece-queue.ts'
 import { defaultServerOptions, type ServerOptions } from './server-options.ts'
 import { Http1ServerStream, type StreamConnection } from './server-stream.ts'
 import { ServerWriter } from './server-writer.ts'
+import { SocketReader } from './socket-reader.ts'
 import type { Peer, ServerStream } from './wire.ts'
 
 /** A client's connection, as its listener sees it. */
@@ -58,6 +59,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
   deadlineIndex = -1
   readonly peer: Peer
   readonly writer: ServerWriter
+  readonly reader: SocketReader
 
   readonly #socket: Socket
   readonly #options: ServerOptions
@@ -94,7 +96,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     // What a client's FIN means is told by where it comes: see atEnd.
     socket.allowHalfOpen = true
     socket.setNoDelay(true)
-    socket.on('data', this.#onData)
+    this.reader = new SocketReader(socket, this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('drain', this.#onDrain)
     socket.on('finish', this.#onFinish)
@@ -191,16 +193,16 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
 
   release(): { socket: Duplex; head: Uint8Array } {
     const socket = this.#socket
-    this.writer.release()
+    this.writer.flush()
     this.#stream = undefined
     this.#phase = 'gone'
     this.#stopDeadlines()
     socket.pause()
-    socket.off('data', this.#onData)
+    this.reader.stop()
     socket.off('end', this.#onEnd)
     socket.off('drain', this.#onDrain)
     socket.off('finish', this.#onFinish)
-    return { socket, head: this.#pieces.takeAll() }
+    return { socket, head: this.reader.own(this.#pieces.takeAll()) }
   }
 
   // The socket's events.
@@ -212,6 +214,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
       this.deadline = this.#bodyClock.earn(this.deadline, piece.length)
     }
     this.#process()
+    this.#pieces.keep(this.reader)
   }
 
   readonly #onEnd = (): void => {
@@ -243,12 +246,10 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
   #process(): void {
     if (this.#running) return
     this.#running = true
-    this.writer.hold()
     try {
       while (this.#step());
     } finally {
       this.#running = false
-      this.writer.release()
     }
     if (this.#ended) this.#atEnd()
     this.#steerReading()
@@ -412,8 +413,8 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     const reading = phase === 'linger' || (wanted && this.#pieces.bytes < this.#options.maxPendingBytes)
     if (reading !== this.#reading) {
       this.#reading = reading
-      if (reading) this.#socket.resume()
-      else this.#socket.pause()
+      if (reading) this.reader.resume()
+      else this.reader.pause()
     }
     if (phase !== 'exchange') return
     this.deadline = this.#bodyClock.turn(this.deadline, stream?.takesBody === true && !this.#decoder.done)

@@ -5,12 +5,14 @@ import type { Fields } from './fields.ts'
 import type { RequestHead } from './parse-head.ts'
 import { responseHeadText } from './response-head.ts'
 import type { ServerWriter } from './server-writer.ts'
+import type { SocketReader } from './socket-reader.ts'
 import type { BodySink, Peer, ServerStream, ServerStreamHandler } from './wire.ts'
 
 /** What a stream needs of its connection. */
 export interface StreamConnection {
   readonly peer: Peer
   readonly writer: ServerWriter
+  readonly reader: SocketReader
   /** Whether a response of this status has to be the connection's last. */
   mustClose(status: number): boolean
   /** The request body has come in whole. */
@@ -120,9 +122,7 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
       throw new RangeError(`not an informational status: ${status}`)
     if (status === 100) this.#continued = true
     fields?.removeHopByHop()
-    const { writer } = this.#connection
-    writer.text(responseHeadText(status, '', fields, ''))
-    writer.finish()
+    this.#connection.writer.text(responseHeadText(status, '', fields, ''))
   }
 
   sendHead(status: number, reason: string, fields: Fields, bodyLength: number): void {
@@ -172,7 +172,6 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
       }
       this.#left -= chunk.length
       writer.bytes('', chunk, '')
-      if (this.#left === 0) writer.finish()
     } else {
       writer.bytes('', chunk, '')
     }
@@ -186,10 +185,8 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
       this.#connection.fault(new Error(`response body ended ${this.#left} bytes before its announced length`))
       return
     }
-    const { writer } = this.#connection
-    if (this.#framing === 'chunked') writer.text(`0\r\n${trailers?.toText() ?? ''}\r\n`)
+    if (this.#framing === 'chunked') this.#connection.writer.text(`0\r\n${trailers?.toText() ?? ''}\r\n`)
     this.#over = true
-    writer.finish()
     this.#connection.responseSent()
   }
 
@@ -218,7 +215,7 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
     const sink = this.#sink
     if (sink === undefined) return true
     try {
-      if (!sink.onData(chunk)) this.#paused = true
+      if (!this.#connection.reader.deliver(chunk, sink)) this.#paused = true
     } catch (error) {
       this.#connection.fault(error)
     }

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 import { type DeadlineOwner, deadlines } from './deadlines.ts'
+import { releasePiece } from './socket-reader.ts'
+import { atTurnEnd, type TurnWriter } from './turn-end.ts'
 
 /** Up to here bytes are copied into the text before them: one write of a string is cheaper than a vectored one. */
 const coalesceBytes = 8192
@@ -12,10 +14,10 @@ const largeBacklog = 262_144
 const slowestRate = 8
 
 /**
- * The sending half of a connection. What is written within one tick, or while held, goes out together: a small response
- * is one write.
+ * The sending half of a connection. What is written within one turn of the event loop goes out together: a small response
+ * is one write, and so are the answers to pipelined requests.
  */
-export class ServerWriter implements DeadlineOwner {
+export class ServerWriter implements DeadlineOwner, TurnWriter {
   deadline = 0
   deadlineIndex = -1
   /** The socket holds as much as it should; `onDrain` of the socket's owner ends that. */
@@ -28,7 +30,6 @@ export class ServerWriter implements DeadlineOwner {
   /** Latin1 text not yet written. */
   #text = ''
   #scheduled = false
-  #held = false
   #backlog = 0
 
   /** `onStuck` is called when the client has taken nothing for `idleTimeout` milliseconds (0: never). */
@@ -39,18 +40,19 @@ export class ServerWriter implements DeadlineOwner {
     this.#onStuck = onStuck
   }
 
-  /** Adds latin1 text; it goes out with what follows, at the latest after this tick. */
+  /** Adds latin1 text; it goes out with what follows, at the latest at the end of this turn. */
   text(text: string): void {
     this.#text += text
     if (this.#text.length > coalesceBytes) this.flush()
     else this.#schedule()
   }
 
-  /** Writes bytes between two texts. The bytes must not change afterwards. */
+  /** Writes bytes between two texts. They must not change afterwards, until they are released. */
   bytes(before: string, bytes: Uint8Array, after: string): void {
     const text = this.#text + before
     if (text !== '' && text.length + bytes.length <= coalesceBytes) {
       this.#text = text + latin1(bytes) + after
+      releasePiece(bytes)
       this.#schedule()
       return
     }
@@ -65,6 +67,7 @@ export class ServerWriter implements DeadlineOwner {
       if (after !== '') socket.write(after, 'latin1')
       socket.uncork()
     }
+    if (socket.writableLength === 0) releasePiece(bytes)
     this.#look()
   }
 
@@ -76,18 +79,8 @@ export class ServerWriter implements DeadlineOwner {
     this.#look()
   }
 
-  /** Flushes now, or at {@link release} while held. */
-  finish(): void {
-    if (!this.#held) this.flush()
-  }
-
-  /** Keeps texts back until {@link release}: several answers to pipelined requests then go out together. */
-  hold(): void {
-    this.#held = true
-  }
-
-  release(): void {
-    this.#held = false
+  onTurnEnd(): void {
+    this.#scheduled = false
     this.flush()
   }
 
@@ -118,15 +111,9 @@ export class ServerWriter implements DeadlineOwner {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#held) return
+    if (this.#scheduled) return
     this.#scheduled = true
-    process.nextTick(flushScheduled, this)
-  }
-
-  /** Called by the tick that {@link #schedule} asked for. */
-  tick(): void {
-    this.#scheduled = false
-    if (!this.#held) this.flush()
+    atTurnEnd(this)
   }
 
   // `write` answers false also when all of its bytes went out at once; what stays in the socket is what counts. A socket
@@ -136,10 +123,6 @@ export class ServerWriter implements DeadlineOwner {
     this.blocked = true
     this.watch()
   }
-}
-
-function flushScheduled(writer: ServerWriter): void {
-  writer.tick()
 }
 
 function latin1(bytes: Uint8Array): string {

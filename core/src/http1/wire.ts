@@ -19,7 +19,7 @@ export type BodyLength = number
  * `onData` asked for a pause.
  */
 export interface BodySink {
-  /** A piece of the body, the callee's to keep. Return false to pause until `resumeBody()`. */
+  /** A piece of the body, the callee's to keep, unless it calls `releasePiece`. Return false to pause until `resumeBody()`. */
   onData(chunk: Uint8Array): boolean
   onEnd(trailers: Fields | undefined): void
   onError(error: GatewayError): void
