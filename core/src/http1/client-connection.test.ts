@@ -1,5 +1,21 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cleanUp, get, ok, pool, post, type Script, type ServerPeer, send, upstream } from '../upstream/pool.fixture.ts'
+import {
+  cleanUp,
+  get,
+  noTimeouts,
+  ok,
+  pool,
+  post,
+  Recorder,
+  type Script,
+  type ServerPeer,
+  send,
+  upstream,
+} from '../upstream/pool.fixture.ts'
+import { ClientConnection } from './client-connection.ts'
+import { RequestStream } from './client-stream.ts'
 import { Fields } from './fields.ts'
 
 afterEach(cleanUp)
@@ -474,6 +490,19 @@ describe('back-pressure', () => {
     await second.response.over()
     expect(first.response.calls.at(-1)).toBe('end')
     expect(second.response.body).toBe('own')
+  })
+
+  test('nor is what is read before the request has been written', async () => {
+    const server = await upstream(peer => peer.gone())
+    const socket = connect(Number(new URL(server.origin).port), '127.0.0.1')
+    await once(socket, 'connect')
+    const connection = new ClientConnection(socket, server.origin, Infinity, { onIdle() {}, onGone() {} })
+    const response = new Recorder()
+    const stream = new RequestStream(get(), noTimeouts, response, { leave() {}, onWaitedTooLong() {} })
+    stream.connect(connection, 0)
+    socket.emit('data', Buffer.from(ok('forged')))
+    expect(response).toMatchObject({ calls: ['connected', 'error'], error: { code: 'GATEWAY_UPSTREAM_CLOSED' } })
+    expect(response.error?.retryable).toBe(true)
   })
 })
 

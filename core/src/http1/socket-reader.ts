@@ -2,8 +2,11 @@ import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 
-/** Bytes of one read at most: what Node asks for too. More of them cost the processor's cache more than calls save. */
-const readBytes = 65_536
+/**
+ * Bytes of one read at most. Fewer than Node's 64 KB, since those are no less than what a segment holds on the loopback and
+ * with offloading: each read then empties one and is acknowledged by itself. test/bench/PROFILE.md has the figures.
+ */
+const readBytes = 49_152
 
 /** Up to here a copy is cut out of Node's own pool, and costs no allocation to speak of. */
 const smallPiece = 4096

@@ -17,7 +17,7 @@ export function* placesToCut(length: number, seed: number): Generator<readonly n
 }
 
 /** Numbers from 0 to 1, the same for the same seed (Park and Miller's minimal standard generator). */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = (seed % 2_147_483_646) + 1
   return () => {
     state = (state * 48_271) % 2_147_483_647

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { BodyFilter, RouteHooks } from '@gateway/core'
@@ -50,6 +51,28 @@ async function through(filters: readonly (() => BodyFilter | undefined)[]): Prom
   expect(request?.complete).toBe(true)
   return { up: request?.body ?? '', down: response.body }
 }
+
+test('a filter may keep what it sees, and pass it on', async () => {
+  const body = randomBytes(3_000_000)
+  const upstream = await startUpstream((request, response) => void request.pipe(response))
+  const kept: Uint8Array[][] = []
+  const keep = (): BodyFilter => {
+    const pieces: Uint8Array[] = []
+    kept.push(pieces)
+    return {
+      push(piece) {
+        pieces.push(piece)
+        return piece
+      },
+    }
+  }
+  const { port } = await startProxy(upstream.origin, [hooked('a', { onRequestBody: keep, onResponseBody: keep })])
+  const client = await connect(port)
+  const response = client.response()
+  client.send(requestText('POST /', [`Content-Length: ${body.length}`], body.toString('latin1')))
+  expect((await response).body === body.toString('latin1')).toBe(true)
+  expect(kept.map(pieces => Buffer.concat(pieces).equals(body))).toEqual([true, true])
+})
 
 test.each<[string, (() => BodyFilter | undefined)[], string, string?]>([
   ['changed', [upper], 'HELLO'],
