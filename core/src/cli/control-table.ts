@@ -4,25 +4,28 @@ import { ControlError, type ControlTable } from '../control/serve-control.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
 import type { Supervisor, WorkerInfo } from '../workers/supervisor.ts'
 import { placeOrigins } from './place-origins.ts'
-import { placeProblems } from './problems.ts'
 import { version } from './version.ts'
 
 export interface Controlled {
   readonly file: string
-  readonly served: Pick<
-    Supervisor,
-    'generation' | 'generations' | 'addresses' | 'warnings' | 'shared' | 'explain' | 'describe'
-  >
+  readonly served: Pick<Supervisor, 'generation' | 'generations' | 'addresses' | 'shared' | 'explain' | 'describe'>
+  /** Warnings and lints of the config that serves, with their places. */
+  warnings(): Promise<readonly Problem[]>
   /** Whether the files are still those that were loaded, so that a line found in them is the right one. */
   unchanged(): boolean
   /** Undefined: it is stopping. */
   reload(): Promise<ReloadOutcome | undefined>
 }
 
-export type ReloadOutcome =
-  | { readonly ok: true; readonly generation: number; readonly warnings: readonly Problem[] }
-  /** The config was not taken; this generation goes on serving. */
-  | { readonly ok: false; readonly generation: number; readonly problems: readonly Problem[] }
+/** How a reload went, and the answer to `POST /reload`. */
+export interface ReloadOutcome {
+  /** False: the config was not taken. */
+  readonly ok: boolean
+  /** The one that serves now. */
+  readonly generation: number
+  /** Why it was not taken, or what it is warned of. */
+  readonly problems: readonly Problem[]
+}
 
 /** The answer to `GET /status`. */
 export interface Status {
@@ -42,11 +45,11 @@ export interface Status {
 }
 
 /** The endpoints of the control socket. */
-export function controlTable({ file, unchanged, served, reload }: Controlled): ControlTable {
+export function controlTable({ file, unchanged, served, warnings, reload }: Controlled): ControlTable {
   const started = new Date().toISOString()
   return {
     'GET /status': async (): Promise<Status> => {
-      const { generation, addresses, warnings } = served
+      const { generation, addresses } = served
       return {
         pid: process.pid,
         version: version(),
@@ -56,7 +59,7 @@ export function controlTable({ file, unchanged, served, reload }: Controlled): C
         generation,
         workers: await served.generations(),
         shared: await served.shared(),
-        warnings: unchanged() ? placeProblems(warnings, file) : warnings,
+        warnings: await warnings(),
       }
     },
     'GET /model': () => served.describe(),
@@ -69,7 +72,7 @@ export function controlTable({ file, unchanged, served, reload }: Controlled): C
     'POST /reload': async () => {
       const outcome = await reload()
       if (outcome === undefined) throw new ControlError(503, 'the gateway is stopping')
-      return outcome
+      return outcome.ok ? { ...outcome, problems: await warnings() } : outcome
     },
   }
 }

@@ -89,7 +89,7 @@ warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
   expect(JSON.parse(wrongJson.stdout)).toMatchObject({
     ok: false,
     generation: 2,
-    problems: [{ severity: 'warning' }, { code: 'CONFIG_INVALID_VALUE', line: 11 }],
+    problems: [{ code: 'CONFIG_INVALID_VALUE', line: 11 }],
   })
 
   gateway.child.kill('SIGTERM')

@@ -9,10 +9,9 @@ problems are shown and the exit code is 1.`,
   options: { json: { type: 'boolean', help: 'Print the outcome as JSON' } },
   async run([pid], { json }) {
     const outcome = (await askGateway(pid, 'POST /reload')) as ReloadOutcome
-    const { ok, generation } = outcome
+    const { ok, generation, problems } = outcome
     if (json) process.stdout.write(`${JSON.stringify(outcome, undefined, 2)}\n`)
     else {
-      const problems = ok ? outcome.warnings : outcome.problems
       printProblems(problems, process.stdout)
       const said = ok
         ? `generation ${generation} serves`

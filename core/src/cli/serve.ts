@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs'
 import type { Model } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
-import type { LoadedConfig } from '../loader/load.ts'
 import { watchFiles } from '../loader/watch.ts'
 import { createLog, type LevelledLog, type LogLevel } from '../log.ts'
 import { Supervisor } from '../workers/supervisor.ts'
@@ -62,9 +61,8 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   surviveFaults(log)
 
   const { logLevel, workers } = options
-  let running: Model | undefined
   const supervisor = new Supervisor({ log, pretty, workers, logLevel })
-  let hashes: LoadedConfig['hashes'] = new Map()
+  let serving: Extract<BroughtUp, { ok: true }> | undefined
   // What comes while it starts has to wait, but must not be lost: SIGHUP would end a process that does not listen to it.
   const started = Promise.withResolvers<void>()
   const reload = (changed: readonly string[]) => void started.promise.then(() => queue.request(changed))
@@ -102,12 +100,11 @@ export async function serve(file: string, options: ServeOptions): Promise<number
       reporter.refused(reload, result.problems)
       return { ok: false, generation, problems: result.problems }
     }
-    hashes = result.hashes
     log.level = options.logLevel ?? levelOf(result.config)
-    reporter.reloaded(reload, { before: running ?? result.model, after: result.model })
-    running = result.model
+    reporter.reloaded(reload, { before: serving?.model ?? result.model, after: result.model })
+    serving = result
     remark(result)
-    return { ok: true, generation, warnings: result.warnings }
+    return { ok: true, generation, problems: result.warnings }
   }
 
   function remark({ warnings, typeErrors, lints }: Extract<BroughtUp, { ok: true }>): void {
@@ -124,13 +121,13 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     return 1
   }
   await watcher?.renew()
-  running = first.model
+  serving = first
   remark(first)
-  hashes = first.hashes
   const controlled: Controlled = {
     file,
-    unchanged: () => isUnchanged(hashes),
+    unchanged: () => serving !== undefined && isUnchanged(serving.hashes),
     served: supervisor,
+    warnings: async () => [...(serving?.warnings ?? []), ...((await serving?.lints) ?? [])],
     reload: () => queue.request([]),
   }
   const control = options.control ? await openControl(controlled, log) : undefined
