@@ -79,6 +79,8 @@ export const issuerSchema = z
     allowHttp: z.boolean().default(false),
   })
   .superRefine((options, context) => {
+    // What is wrong with a part has left it untransformed.
+    if (context.issues.length > 0) return
     const { secret, keys, keyFiles, jwks, discovery, issuer, algorithms } = options
     const asymmetric = keys ?? keyFiles ?? jwks ?? discovery
     const complain = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path })

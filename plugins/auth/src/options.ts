@@ -218,6 +218,8 @@ export const authSchema = z
       .default({}),
   })
   .superRefine(({ jwt, introspection, apiKeys, basic, certificate, forward, token }, context) => {
+    // What is wrong with a part has left it untransformed.
+    if (context.issues.length > 0) return
     const complain = (message: string, ...path: (string | number)[]) =>
       context.addIssue({ code: 'custom', message, path })
     if ((jwt ?? introspection ?? apiKeys ?? basic ?? certificate ?? forward) === undefined) {

@@ -83,6 +83,8 @@ export interface Verifier {
   readonly host: FakeHost
   /** The id, or the status and the reason. */
   (token: string): Promise<string>
+  /** It answers at once. */
+  remembers(token: string): boolean
 }
 
 /** What becomes of a token, below HTTP. */
@@ -92,8 +94,9 @@ export function verifier(options: IssuerInput, now?: () => number): Verifier {
   const bearer = { places, maxSize: 8192, jwtOnly: false, jwtToo: true }
   const method = jwtMethod(host, [issuerSchema.parse(options)], bearer)
   // Nothing of a request is looked at but the token.
-  const verify = async (token: string) => said(await method.verify(token, {} as Context))
-  return Object.assign(verify, { host })
+  const verdict = (token: string) => method.verify(token, {} as Context)
+  const verify = async (token: string) => said(await verdict(token))
+  return Object.assign(verify, { host, remembers: (token: string) => !(verdict(token) instanceof Promise) })
 }
 
 export const said = (verdict: Verdict): string =>
