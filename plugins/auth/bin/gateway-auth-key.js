@@ -1,4 +1,11 @@
 #!/usr/bin/env node
-import { main } from '../src/make-key.ts'
+// Plain JavaScript without imports at the top, so that a Node too old for the rest can still say so.
+const [major] = process.versions.node.split('.')
 
-process.exitCode = await main(process.argv.slice(2))
+if (Number(major) < 24) {
+  console.error(`gateway-auth-key needs Node 24 or newer; this is v${process.versions.node}`)
+  process.exitCode = 2
+} else {
+  const { main } = await import('../src/make-key.ts')
+  process.exitCode = await main(process.argv.slice(2))
+}

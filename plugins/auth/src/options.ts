@@ -8,8 +8,7 @@ const text = z.string().min(1)
 const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header field' })
 const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be one word' })
 
-export const methodNames = ['jwt', 'introspection', 'apiKey', 'basic', 'certificate', 'forward'] as const
-const methods = z.array(z.literal(methodNames)).min(1)
+const methods = z.array(z.literal(['jwt', 'introspection', 'apiKey', 'basic', 'certificate', 'forward'])).min(1)
 
 const holder = z.strictObject({
   /** SHA-256 of the credential (`sha256:` and hexadecimal digits), or scrypt (`$scrypt$…`). */
@@ -167,6 +166,9 @@ const routeSchema = z.strictObject({
 export type RouteRules = z.output<typeof routeSchema>
 export const routeOptionsSchema = z.union([z.literal(false), routeSchema])
 
+// Those of the wire, and those in which credentials come.
+const taken = /^(host|connection|content-length|transfer-encoding|upgrade|keep-alive|te|trailer|authorization|cookie)$/i
+
 /** What an upstream is told: a claim or its path, `id`, `method`, `scopes`, `roles`, or what a function makes of all. */
 const forwarded = z.union([text, z.custom<(identity: Identity) => string | undefined>(f => typeof f === 'function')], {
   error: 'must be the name of a claim or a function',
@@ -212,7 +214,9 @@ export const authSchema = z
     /** Field to claim: what upstreams are told. Clients' own fields of these names never pass. */
     forwardHeaders: z
       .record(
-        fieldName.refine(name => (name.match(/[-_]/g)?.length ?? 0) <= 4, { error: 'has more than four dashes' }),
+        fieldName
+          .refine(name => (name.match(/[-_]/g)?.length ?? 0) <= 4, { error: 'has more than four dashes' })
+          .refine(name => !taken.test(name), { error: 'is not free for this: choose a name such as X-User-Id' }),
         forwarded,
       )
       .default({}),

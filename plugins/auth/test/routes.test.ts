@@ -1,4 +1,3 @@
-import { access } from '@gateway/access'
 import { auth, identity } from '@gateway/auth'
 import { type Context, createGateway, definePlugin, silentLog } from '@gateway/core'
 import { pluginSuite } from '@gateway/core/testing'
@@ -287,6 +286,11 @@ describe('what an upstream is told', () => {
     expect(lineValues(backend.only.lines, 'x-tenant')[0]).toBe(expected)
   })
 
+  test.each(['Host', 'authorization', 'Content-Length', 'X-A-B-C-D-E', 'a b'])('%s is no field for it', async name => {
+    const refused = start({ jwt: { secret }, forwardHeaders: { [name]: 'sub' } })
+    expect(await refused.then(() => 'started', String)).toMatch(/its name/)
+  })
+
   test('a function works it out', async () => {
     const { ask, backend } = await start({
       jwt: { secret },
@@ -318,7 +322,7 @@ describe('the slot', () => {
     const seen: unknown[] = []
     const { port } = await startGateway(
       proxyTo(backend.origin, {
-        plugins: [reader(), access(), auth({ apiKeys })],
+        plugins: [reader(), auth({ apiKeys })],
         route: { onFinish: (ctx: Context) => void seen.push(ctx.get(identity)) },
       }),
     )

@@ -7,7 +7,7 @@ import type { IssuerOptions } from '../options-jwt.ts'
 import { Refusal, type Verdict } from '../verdict.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { VerificationKey } from './keys.ts'
-import { type ParsedToken, parseToken } from './parse-token.ts'
+import type { ParsedToken } from './parse-token.ts'
 
 interface Verified {
   readonly identity: Identity
@@ -133,10 +133,3 @@ export class TokenIssuer {
 
 /** What a token is known by: never the token itself, which would be worth stealing from memory. */
 export const digestOf = (text: string): string => hash('sha256', text, 'base64')
-
-/** The issuer's own parse of a token, or why there is none. */
-export function parsedOr401(token: string, maxSize: number): ParsedToken | Refusal {
-  if (token.length > maxSize) return new Refusal(401, `it has ${token.length} characters, ${maxSize} are allowed`)
-  const parsed = parseToken(token)
-  return typeof parsed === 'string' ? new Refusal(401, parsed) : parsed
-}

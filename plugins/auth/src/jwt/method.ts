@@ -3,10 +3,10 @@ import { credentialsIn, type Places } from '../credentials.ts'
 import type { IssuerOptions } from '../options-jwt.ts'
 import { shareName } from '../share-name.ts'
 import { type Method, Refusal } from '../verdict.ts'
-import { digestOf, parsedOr401, TokenIssuer } from './issuer.ts'
+import { digestOf, TokenIssuer } from './issuer.ts'
 import { KeyRing, type KeySource } from './key-ring.ts'
 import { asymmetricAlgorithms } from './keys.ts'
-import { looksLikeJwt } from './parse-token.ts'
+import { looksLikeJwt, parseToken } from './parse-token.ts'
 import { RemoteKeys, type RemoteKeysOptions } from './remote-keys.ts'
 import { fileKeys, hmacKeys, inlineKeys } from './sources.ts'
 
@@ -39,8 +39,8 @@ export function jwtMethod(host: Host, configured: readonly IssuerOptions[], bear
         const identity = issuer.recall(digest)
         if (identity !== undefined) return identity
       }
-      const parsed = parsedOr401(token, maxSize)
-      if (parsed instanceof Refusal) return parsed
+      const parsed = parseToken(token)
+      if (typeof parsed === 'string') return new Refusal(401, parsed)
       const issuer = issuers.find(one => one.issues(parsed.unverifiedIssuer))
       return issuer?.verify(token, parsed, digest) ?? new Refusal(401, 'its issuer is none of those configured')
     },
