@@ -376,6 +376,21 @@ test('a reload keeps fetched keys and remembered tokens, and ends with them', as
   expect(gateway.shared).toEqual([])
 })
 
+test('a reload with another secret ends what the old one verified', async () => {
+  const config = (secret: string) => ({
+    plugins: [auth({ jwt: { secret } })],
+    routes: { a: { match: 'GET /', reply: { status: 200 } } },
+  })
+  const gateway = await createGateway(config(secret), { log: silentLog })
+  const [, authorization = ''] = (await bearer()).split(': ')
+  const ask = async () => (await gateway.fetch('http://a.test/', { headers: { authorization } })).status
+  expect(await ask()).toBe(200)
+  await gateway.reload(config(`another ${secret}`))
+  expect(await ask()).toBe(401)
+  expect(gateway.shared.join()).not.toContain(secret)
+  await gateway.close()
+})
+
 test('closing does not wait for a source that hangs', async () => {
   const keys = await service(() => {})
   const gateway = await createGateway(
