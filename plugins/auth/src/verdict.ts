@@ -1,4 +1,4 @@
-import type { Awaitable, Context, Reply } from '@gateway/core'
+import type { Awaitable, Context, Host, Reply } from '@gateway/core'
 import type { Identity } from './contract.ts'
 
 /** Credentials that do not hold, or that cannot be judged now. */
@@ -23,6 +23,9 @@ export class Refusal {
 export type Verdict = Identity | Refusal
 
 export type MethodName = Identity['method']
+
+/** What methods need of the host. */
+export type MethodHost = Pick<Host, 'log' | 'clock' | 'share'>
 
 /** One way to prove who calls. */
 export interface Method {

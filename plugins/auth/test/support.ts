@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { auth } from '@gateway/auth'
-import type { Context, Host, Shared } from '@gateway/core'
+import type { Context, Shared } from '@gateway/core'
 import { SignJWT } from 'jose'
 import { onCleanup } from '../../../test/support/cleanup.ts'
 import { proxyTo, type RunningGateway, startGateway } from '../../../test/support/gateway.ts'
@@ -14,7 +14,7 @@ import { type RecordingBackend, recordingBackend, startUpstream } from '../../..
 import { exchange } from '../../../test/support/wire.ts'
 import { jwtMethod } from '../src/jwt/method.ts'
 import { issuerSchema } from '../src/options-jwt.ts'
-import { Refusal, type Verdict } from '../src/verdict.ts'
+import { type MethodHost, Refusal, type Verdict } from '../src/verdict.ts'
 
 export type AuthInput = NonNullable<Parameters<typeof auth>[0]>
 type IssuerInput = Parameters<typeof issuerSchema.parse>[0]
@@ -54,7 +54,7 @@ export function sign(
 export const b64 = (value: unknown): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 
-export interface FakeHost extends Host {
+export interface FakeHost extends MethodHost {
   readonly log: RecordingLog
   /** What runs every second. */
   tick(): Promise<void>
@@ -67,8 +67,6 @@ export function fakeHost(now: () => number = Date.now): FakeHost {
   return {
     log: recordingLog(),
     clock: { now, every: (_ms, task) => void tasks.push(task) },
-    draining: new AbortController().signal,
-    defer() {},
     share<T>({ name, create }: Shared<T>): T {
       if (!shared.has(name)) shared.set(name, create())
       return shared.get(name) as T

@@ -1,8 +1,7 @@
-import type { Host } from '@gateway/core'
 import { credentialsIn, type Places } from '../credentials.ts'
 import type { IssuerOptions } from '../options-jwt.ts'
 import { shareName } from '../share-name.ts'
-import { type Method, Refusal } from '../verdict.ts'
+import { type Method, type MethodHost, Refusal } from '../verdict.ts'
 import { digestOf, TokenIssuer } from './issuer.ts'
 import { KeyRing, type KeySource } from './key-ring.ts'
 import { asymmetricAlgorithms } from './keys.ts'
@@ -20,7 +19,7 @@ export interface BearerOptions {
 }
 
 /** JSON Web Tokens (RFC 7519) of one issuer or of several, told apart by their `iss`. */
-export function jwtMethod(host: Host, configured: readonly IssuerOptions[], bearer: BearerOptions): Method {
+export function jwtMethod(host: MethodHost, configured: readonly IssuerOptions[], bearer: BearerOptions): Method {
   const { maxSize, jwtOnly } = bearer
   const read = credentialsIn(bearer.places)
   const issuers = configured.map(options => sharedIssuer(host, options))
@@ -48,7 +47,7 @@ export function jwtMethod(host: Host, configured: readonly IssuerOptions[], bear
 }
 
 /** Remembered tokens and fetched keys outlive a reload that did not change what they depend on. */
-function sharedIssuer(host: Host, options: IssuerOptions): TokenIssuer {
+function sharedIssuer(host: MethodHost, options: IssuerOptions): TokenIssuer {
   const { now } = host.clock
   const remote = remoteKeys(options).map(each =>
     host.share({

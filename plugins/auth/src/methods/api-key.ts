@@ -1,10 +1,9 @@
-import type { Host } from '@gateway/core'
 import { BoundedCache } from '../bounded-cache.ts'
 import { credentialsIn } from '../credentials.ts'
 import { isSha256Of, type ScryptQueue, sha256Hex } from '../hashes.ts'
 import { admitted, type KnownHolder, knownHolder } from '../holder-identity.ts'
 import { type AuthOptions, type Holder, holdersSchema } from '../options.ts'
-import { type Method, Refusal, type Verdict } from '../verdict.ts'
+import { type Method, type MethodHost, Refusal, type Verdict } from '../verdict.ts'
 import { WatchedFile } from '../watched-file.ts'
 
 type ApiKeyOptions = NonNullable<AuthOptions['apiKeys']>
@@ -18,7 +17,7 @@ interface KeyTable {
 const mostCharacters = 1_024
 
 /** Keys that clients were given. One with a scrypt hash begins with its name and a dot, which says what to compare it with. */
-export function apiKeyMethod(host: Host, options: ApiKeyOptions, scrypts: ScryptQueue): Method {
+export function apiKeyMethod(host: MethodHost, options: ApiKeyOptions, scrypts: ScryptQueue): Method {
   const { header, scheme, cookie, query, scopes, keys, file: path } = options
   const inHeader = credentialsIn({ header: header === false ? undefined : header })
   const elsewhere = credentialsIn({ ...(scheme !== undefined && { header: 'Authorization', scheme }), cookie, query })

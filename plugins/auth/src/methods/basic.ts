@@ -1,18 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import type { Host } from '@gateway/core'
 import { BoundedCache } from '../bounded-cache.ts'
 import { credentialsIn } from '../credentials.ts'
 import { type ScryptQueue, sha256Hex } from '../hashes.ts'
 import { admitted, type KnownHolder, knownHolder } from '../holder-identity.ts'
 import type { AuthOptions } from '../options.ts'
-import { type Method, Refusal, type Verdict } from '../verdict.ts'
+import { type Method, type MethodHost, Refusal, type Verdict } from '../verdict.ts'
 
 type BasicOptions = NonNullable<AuthOptions['basic']>
 
 const mostCharacters = 1_024
 
 /** User name and password (RFC 7617), in UTF-8. */
-export function basicMethod(host: Host, { users }: BasicOptions, scrypts: ScryptQueue): Method {
+export function basicMethod(host: MethodHost, { users }: BasicOptions, scrypts: ScryptQueue): Method {
   const known = new Map(Object.entries(users).map(([name, user]) => [name, knownHolder(name, user, 'basic')]))
   const [anybody] = known.values()
   // A password is guessed from a fast hash; with a salt of this process's own, not from tables.

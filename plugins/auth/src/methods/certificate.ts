@@ -1,9 +1,9 @@
-import type { ClientCertificate, Host } from '@gateway/core'
+import type { ClientCertificate } from '@gateway/core'
 import type { CertificateOptions } from '../options.ts'
-import { type Method, Refusal } from '../verdict.ts'
+import { type Method, type MethodHost, Refusal } from '../verdict.ts'
 
 /** The certificate with which a client made its connection: the listener has verified it, here is said who that is. */
-export function certificateMethod(host: Host, { id: kind, allow, scopes }: CertificateOptions): Method {
+export function certificateMethod(host: MethodHost, { id: kind, allow, scopes }: CertificateOptions): Method {
   const isAllowed = allow === undefined ? () => true : matcher(allow)
   return {
     name: 'certificate',

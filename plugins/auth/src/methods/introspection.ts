@@ -1,4 +1,3 @@
-import type { Host } from '@gateway/core'
 import { askJson } from '../ask.ts'
 import { BoundedCache } from '../bounded-cache.ts'
 import { claimAt, wordsOf } from '../claim-at.ts'
@@ -8,7 +7,7 @@ import type { BearerOptions } from '../jwt/method.ts'
 import { looksLikeJwt } from '../jwt/parse-token.ts'
 import type { IntrospectionOptions } from '../options.ts'
 import { shareName } from '../share-name.ts'
-import { type Method, Refusal, type Verdict } from '../verdict.ts'
+import { type Method, type MethodHost, Refusal, type Verdict } from '../verdict.ts'
 
 interface Known {
   readonly verdict: Verdict
@@ -19,7 +18,7 @@ interface Known {
 const mostQuestions = 256
 
 /** Bearer tokens that only their issuer can read: it is asked (RFC 7662), and its answer is remembered for a while. */
-export function introspectionMethod(host: Host, options: IntrospectionOptions, bearer: BearerOptions): Method {
+export function introspectionMethod(host: MethodHost, options: IntrospectionOptions, bearer: BearerOptions): Method {
   const introspector = host.share({
     name: shareName(host, 'introspection', options),
     create: () => new Introspector(options, host.clock.now),
