@@ -1,6 +1,6 @@
 import { secretLogs } from './config/environment/secret-file.ts'
 import type { Model } from './config/model.ts'
-import { normalise } from './config/normalise.ts'
+import { type Normalised, normalise, normaliseAfter } from './config/normalise.ts'
 import { ConfigProblems, type Problem } from './config/problem.ts'
 import { GatewayError } from './contract/errors.ts'
 import type { Log } from './contract/host.ts'
@@ -12,7 +12,7 @@ import { problemReply } from './exchange/problem.ts'
 import { requestId } from './exchange/request-id.ts'
 import type { Entry } from './exchange/route.ts'
 import { buildGeneration } from './generation/build.ts'
-import type { Generation } from './generation/generation.ts'
+import type { Generation, Holder } from './generation/generation.ts'
 import { SharedStore } from './generation/shared-store.ts'
 import type { WorkerGroup } from './group/worker-group.ts'
 import { FetchStream } from './listen/fetch-stream.ts'
@@ -20,6 +20,7 @@ import type { ListenerAddress, ListenerEvents } from './listen/listener.ts'
 import { ListenerSet, type Ports } from './listen/listener-set.ts'
 import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
+import { inSlices } from './slices.ts'
 
 export interface GatewayOptions {
   /** Default: JSON lines on standard output at the config's level. */
@@ -31,10 +32,15 @@ export interface GenerationInfo {
   readonly state: 'serving' | 'draining'
   /** Requests that began in it and have not ended. */
   readonly inFlight: number
+  /** The longest-running of these, at most 20. */
+  readonly holders: readonly Holder[]
 }
 
 export interface ReloadResult {
+  /** The one that serves now. */
   readonly generation: number
+  /** False when the config says what the one before said, and nothing was done. */
+  readonly changed: boolean
   readonly warnings: readonly Problem[]
 }
 
@@ -58,6 +64,9 @@ export interface Gateway {
   /**
    * Takes a new config over: built aside, swapped in, the old one drained in the background. Rejects with ConfigProblems
    * or GATEWAY_LISTEN_FAILED, and then nothing has changed. Calls take their turn.
+   *
+   * What both configs say alike stays as it is: services with their pools, targets and turns, routes; an equal config
+   * changes nothing. Plain data is compared by content, functions (inline hooks, a plugin's own) by identity.
    */
   reload(config: unknown): Promise<ReloadResult>
   /** One request without a socket, through the same path. Once the gateway closes it is answered by a 503. */
@@ -77,7 +86,8 @@ export interface Gateway {
  * @throws ConfigProblems when the config is wrong or a plugin fails to set up.
  */
 export async function createGateway(config: unknown, options: GatewayOptions = {}): Promise<Gateway> {
-  const { model, problems } = normalise(config)
+  const normalised = normalise(config)
+  const { model, problems } = normalised
   if (model === undefined) throw new ConfigProblems(problems)
   let { log } = options
   let onLevel: LevelChange = () => {}
@@ -88,12 +98,12 @@ export async function createGateway(config: unknown, options: GatewayOptions = {
       own.level = level
     }
   }
-  return new Kernel(await buildGeneration(1, model, new SharedStore(), log), log, onLevel, problems)
+  return new Kernel(await buildGeneration(1, model, new SharedStore(), log), log, onLevel, normalised)
 }
 
 /** A gateway of a config that has been checked, as one of several workers; its generations have the numbers given here. */
 export async function openKernel(id: number, model: Model, group: WorkerGroup, log: Log): Promise<Kernel> {
-  return new Kernel(await buildGeneration(id, model, new SharedStore(group), log), log, () => {}, [])
+  return new Kernel(await buildGeneration(id, model, new SharedStore(group), log), log, () => {})
 }
 
 type LevelChange = (level: LogLevel) => void
@@ -113,6 +123,8 @@ export class Kernel implements Gateway {
   readonly #onLevel: LevelChange
   readonly #store: SharedStore
   #current: Generation
+  /** Of the config that serves, for the next to be compared with; undefined where others compare. */
+  #normalised: Normalised | undefined
   readonly #draining = new Set<Generation>()
   readonly #listeners: ListenerSet
   readonly #fetches = new Set<FetchStream>()
@@ -122,9 +134,10 @@ export class Kernel implements Gateway {
   #queue: Promise<unknown> = Promise.resolve()
   #closed: Promise<void> | undefined
 
-  constructor(first: Generation, log: Log, onLevel: LevelChange, warnings: readonly Problem[]) {
+  constructor(first: Generation, log: Log, onLevel: LevelChange, normalised?: Normalised) {
     this.#current = first
-    this.warnings = warnings
+    this.#normalised = normalised
+    this.warnings = normalised?.problems ?? []
     this.#log = log
     this.#onLevel = onLevel
     this.#store = first.store
@@ -137,6 +150,7 @@ export class Kernel implements Gateway {
       id: generation.id,
       state: generation === this.#current && this.#closed === undefined ? ('serving' as const) : ('draining' as const),
       inFlight: generation.inFlight,
+      holders: generation.holders(),
     })
     return [...new Set([this.#current, ...this.#draining])].filter(({ released }) => !released).map(info)
   }
@@ -165,14 +179,15 @@ export class Kernel implements Gateway {
   reload(config: unknown): Promise<ReloadResult> {
     return this.#inTurn(async () => {
       this.#refuseWhenClosed()
-      const { model, problems, files } = normalise(config)
+      const normalised = await inSlices(normaliseAfter(this.#normalised, config))
+      const { model, problems, files } = normalised
       this.#asked = files
       if (model === undefined) throw new ConfigProblems(problems)
-      const id = this.#current.id + 1
-      const prepared = await this.prepare(id, model)
-      prepared.commit()
+      const changed = model !== this.#current.model
+      if (changed) (await this.prepare(this.#current.id + 1, model)).commit()
+      this.#normalised = normalised
       this.warnings = problems
-      return { generation: id, warnings: problems }
+      return { generation: this.#current.id, changed, warnings: problems }
     })
   }
 
@@ -181,7 +196,7 @@ export class Kernel implements Gateway {
    * between. `taken`: see {@link ListenerSet.prepare}.
    */
   async prepare(id: number, model: Model, taken?: Ports): Promise<PreparedReload> {
-    const next = await buildGeneration(id, model, this.#store, this.#log)
+    const next = await buildGeneration(id, model, this.#store, this.#log, this.#current)
     try {
       const { drainTimeoutMs } = this.#current.model
       const listeners = this.#listening
@@ -238,7 +253,7 @@ export class Kernel implements Gateway {
   }
 
   explain(request: ExplainRequest): Explanation {
-    return explain(this.#current.model, this.#current.router, request)
+    return explain(this.#current.model, this.#current, request)
   }
 
   describe(salt?: string): Promise<SerialisedModel> {

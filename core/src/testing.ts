@@ -95,7 +95,9 @@ export function pluginSuite(make: () => AnyPlugin, options: PluginSuiteOptions =
       const shared = gateway.shared.join()
       const opened = await openNow(settleMs)
       for (let round = 0; round < 20; round++) {
-        await Promise.all([gateway.reload(config()), answers(gateway)])
+        // A config that said the same would not be taken.
+        const other = { ...config(), drainTimeout: 30_000 + round }
+        await Promise.all([gateway.reload(other), answers(gateway)])
         strictEqual(gateway.shared.join(), shared, 'what is shared changed')
       }
       await until(() => gateway.generations.length === 1, settleMs)

@@ -33,6 +33,7 @@ export type BroughtUp =
       /** As the gateway got it. */
       readonly config: unknown
       readonly model: Model
+      readonly changed: boolean
       /** What was read for it: every file with its content's hash. */
       readonly hashes: LoadedConfig['hashes']
       readonly warnings: readonly Problem[]
@@ -46,16 +47,19 @@ export type BroughtUp =
 /**
  * Makes a function that takes the config from its file to the gateway, and type-checks beside the load. What goes wrong
  * comes back as problems with their places, and then nothing has changed. Undefined when `signal` was aborted before the
- * config was taken: somebody else is about to load a newer one.
+ * config was taken: somebody else is about to load a newer one. It is told which files have changed; none is a reload
+ * that somebody asked for.
  */
-export function createBringUp(options: BringUpOptions): (signal: AbortSignal) => Promise<BroughtUp | undefined> {
+export function createBringUp(
+  options: BringUpOptions,
+): (signal: AbortSignal, changed: readonly string[]) => Promise<BroughtUp | undefined> {
   const { file, envFile, typeErrors, watcher, adjust, apply } = options
   let serving: LoadedConfig | undefined
   let linting = new AbortController()
 
-  return async signal => {
+  return async (signal, changed) => {
     const typing = typeErrors === 'ignore' ? Promise.resolve([]) : typesOf(file, signal)
-    const load = await loadConfigFile(file, { kernel, envFile })
+    const load = await loadConfigFile(file, { kernel, envFile, serving, changed })
     const files = new Set([...load.files, ...(serving?.files ?? [])])
     await watcher?.update(files, load.hashes)
     const result = load.ok
@@ -69,6 +73,10 @@ export function createBringUp(options: BringUpOptions): (signal: AbortSignal) =>
     return result
   }
 
+  function letGo(load: LoadedConfig): void {
+    if (load.config !== serving?.config) load.dispose()
+  }
+
   async function take(
     load: LoadedConfig,
     typing: Promise<Problem[]>,
@@ -78,23 +86,23 @@ export function createBringUp(options: BringUpOptions): (signal: AbortSignal) =>
     if (typeErrors === 'refuse') {
       const types = await typing
       if (signal.aborted || hasErrors(types)) {
-        load.dispose()
+        letGo(load)
         return signal.aborted ? undefined : refusal(file, placeProblems(normalise(config).problems, file), types)
       }
     }
     try {
-      const { model, warnings } = await apply(config, load.bundle)
+      const { changed, model, warnings } = await apply(config, load.bundle)
       // What still runs of the old config keeps its own source map alive.
-      serving?.dispose()
+      if (load.config !== serving?.config) serving?.dispose()
       serving = load
       // What is found in a config that is gone already would be about lines that are gone, too.
       linting.abort()
       linting = new AbortController()
       const lints = lintConfig(file, load, model, linting.signal)
       const placed = [...load.warnings, ...placeProblems(warnings, file)]
-      return { ok: true, config, model, hashes: load.hashes, warnings: placed, typeErrors: typing, lints }
+      return { ok: true, config, changed, model, hashes: load.hashes, warnings: placed, typeErrors: typing, lints }
     } catch (error) {
-      load.dispose()
+      letGo(load)
       return refusal(file, problemsOf(error, file), await typing)
     }
   }

@@ -39,6 +39,7 @@ function createReporter(log: Log): Reporter {
       const { ms, generation } = reload
       log.info(`${what(reload)}: ${describeChanges(compareModels(before, after))}, live in ${ms} ms`, { generation })
     },
+    unchanged: reload => log.info(`${what(reload)}: the config says the same`, { generation: reload.generation }),
     refused(reload, problems) {
       printFrames(problems, process.stderr)
       const { ms, generation } = reload

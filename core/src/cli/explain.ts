@@ -1,4 +1,4 @@
-import { explain as explainRequest, routerOf } from '../control/explain.ts'
+import { explain as explainRequest, routingOf } from '../control/explain.ts'
 import type { ExplainRequest, Explanation } from '../control/explanation.ts'
 import { defineCommandOf, UsageError } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
@@ -46,7 +46,7 @@ async function explainFile(
     return undefined
   }
   try {
-    return placeOrigins(explainRequest(model, routerOf(model), request), file)
+    return placeOrigins(explainRequest(model, routingOf(model), request), file)
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(error.message)
     throw error

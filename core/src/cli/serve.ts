@@ -42,6 +42,8 @@ export interface Reload {
 
 export interface Reporter {
   reloaded(reload: Reload, models: { readonly before: Model; readonly after: Model }): void
+  /** The config says what it said before: the generation stays. */
+  unchanged(reload: Reload): void
   /** The config was not taken; the old one goes on serving. */
   refused(reload: Reload, problems: readonly Problem[]): void
   /** Warnings and lints of a config that was taken, and type errors that did not keep it out. */
@@ -84,7 +86,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   const queue = createReloadQueue<ReloadOutcome>(async (changed, signal) => {
     const began = beginning(changed)
     try {
-      const result = await bringUp(signal)
+      const result = await bringUp(signal, changed)
       await watcher?.renew()
       return result && settle(result, changed, began)
     } catch (error) {
@@ -101,7 +103,8 @@ export async function serve(file: string, options: ServeOptions): Promise<number
       return { ok: false, generation, problems: result.problems }
     }
     log.level = options.logLevel ?? levelOf(result.config)
-    reporter.reloaded(reload, { before: serving?.model ?? result.model, after: result.model })
+    if (result.changed) reporter.reloaded(reload, { before: serving?.model ?? result.model, after: result.model })
+    else reporter.unchanged(reload)
     serving = result
     remark(result)
     return { ok: true, generation, problems: result.warnings }
@@ -114,7 +117,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     lints.then(tell, (error: unknown) => log.error('the lints failed', { err: error }))
   }
 
-  const first = await bringUp(new AbortController().signal)
+  const first = await bringUp(new AbortController().signal, [])
   if (!first?.ok) {
     if (first?.ok === false) printProblems(first.problems, process.stderr)
     await watcher?.close()

@@ -60,6 +60,8 @@ function createReporter(log: Log): Reporter {
   const names = (changed: readonly string[]) => (changed.length === 0 ? {} : { changed: changed.map(shortName) })
   return {
     reloaded: ({ changed, ms, generation }) => log.info('reloaded', { generation, ms, ...names(changed) }),
+    unchanged: ({ changed, generation }) =>
+      log.info('not reloaded, the config says the same', { generation, ...names(changed) }),
     refused({ changed, generation }, problems) {
       for (const problem of problems) write(problem)
       log.error('not reloaded, the old config goes on serving', { generation, ...names(changed) })

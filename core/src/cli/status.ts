@@ -37,8 +37,13 @@ function textOf(status: Status): string {
   ])
 }
 
-/** Whatever holds a generation beside its requests is shown by its name. */
-function generationLine({ id, state, inFlight, ...holders }: GenerationInfo): string {
-  const held = Object.entries(holders).map(([name, value]) => `, ${name} ${JSON.stringify(value)}`)
-  return `${id} ${state}, ${inFlight} in flight${held.join('')}`
+/** One that drains says what holds it. */
+function generationLine({ id, state, inFlight, holders }: GenerationInfo): string {
+  const line = `${id} ${state}, ${inFlight} in flight`
+  if (state === 'serving' || inFlight === 0) return line
+  const held = holders.map(
+    ({ route, client, ageMs }) => `${route === '' ? 'no route' : route} for ${client}, ${Math.round(ageMs / 1_000)} s`,
+  )
+  const more = inFlight > holders.length ? [`${inFlight - holders.length} more`] : []
+  return `${line}: ${[...held, ...more].join('; ')}`
 }

@@ -196,6 +196,8 @@ export interface GatewaySettings {
   timeoutStatus?: 504 | 408
   /** How long requests may go on after a reload or a signal to stop. Default 30s. */
   drainTimeout?: Duration
+  /** How long one plugin may take to set up, or one clean-up to end. Default 10s. */
+  setupTimeout?: Duration
   /**
    * How many threads serve, at most 64; 'auto' is one a core. Of `gateway start` alone. Default 1: all in the main thread.
    */

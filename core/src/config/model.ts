@@ -19,6 +19,7 @@ export interface Model {
   readonly routes: readonly RouteModel[]
   readonly timeoutStatus: 504 | 408
   readonly drainTimeoutMs: number
+  readonly setupTimeoutMs: number
   readonly workers: number | 'auto'
   /** Plugins that have to be at work on every route that does not switch them off. */
   readonly require: readonly string[]

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Extension } from '../contract/host.ts'
 import { type Plugin, reservedNames, stages } from '../contract/plugin.ts'
+import { snapshot } from './equal.ts'
 import { type ConfigPath, isRecord, parse, type Report, validate } from './issues.ts'
 import type { PluginModel } from './model.ts'
 import { orderPlugins } from './plugin-order.ts'
@@ -53,7 +54,7 @@ function readPlugin(item: unknown, position: number, report: Report): PluginMode
   if (definition.options !== undefined) {
     // A plugin called without options is one with none set, unless its schema knows what their absence means.
     const absent = item.options === undefined ? validate(definition.options, undefined, path, () => {}) : undefined
-    const options = absent ?? validate(definition.options, item.options ?? {}, path, report)
+    const options = absent ?? validate(definition.options, snapshot(item.options ?? {}), path, report)
     return { name, position, definition, options: options?.value }
   }
   if (item.options !== undefined) {

@@ -1,69 +1,133 @@
+import type * as z from 'zod'
 import type { Reply } from '../contract/context.ts'
 import type { RouteHooks } from '../contract/hooks.ts'
 import { parseHostPattern } from '../routing/host.ts'
 import { type Pattern, parsePattern } from '../routing/pattern.ts'
 import { methods } from '../routing/router.ts'
 import { parseTemplate } from '../routing/template.ts'
+import type { Sliced } from '../slices.ts'
 import type { HeaderRules, Predicate } from './config.ts'
+import { equal, snapshot } from './equal.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './issues.ts'
 import type { FieldPredicate, RouteAction, RouteModel, RouteTimeouts } from './model.ts'
 import type { PluginList } from './normalise-plugins.ts'
 import { entries, readOptions, withOptionsOf } from './normalise-services.ts'
 import { hookShape, routeShape } from './schema.ts'
 
-/** `serviceNames` is undefined when the services could not be read at all. */
-export function readRoutes(
-  value: unknown,
-  plugins: PluginList,
-  serviceNames: readonly string[] | undefined,
-  defaults: GivenTimeouts | undefined,
-  report: Report,
-): RouteModel[] {
+/** A route as it was written, and what was made of it. */
+interface KnownRoute {
+  readonly raw: Readonly<Record<string, unknown>>
+  readonly model: RouteModel
+}
+
+/** What a config's routes were made of, so that those which say the same again need not be read again. */
+export interface KnownRoutes {
+  readonly routes: ReadonlyMap<string, KnownRoute>
+  /** Of the plugins' options on routes. */
+  readonly schemas: ReadonlyMap<string, unknown>
+  readonly defaults: GivenTimeouts | undefined
+}
+
+/** What routes are read with. */
+export interface RouteReading {
+  readonly plugins: PluginList
+  /** Undefined when the services could not be read at all. */
+  readonly services: ReadonlySet<string> | undefined
+  readonly defaults: GivenTimeouts | undefined
+  readonly before: KnownRoutes | undefined
+  readonly report: Report
+}
+
+/** Returns the routes, and what the next config is to be compared with. */
+export function* readRoutes(value: unknown, reading: RouteReading): Sliced<[RouteModel[], KnownRoutes]> {
+  const { plugins, defaults, before, report } = reading
   const routes: RouteModel[] = []
+  const read = new Map<string, KnownRoute>()
+  const schemas = new Map(plugins.list.map(({ name, definition }) => [name, definition.routeOptions]))
+  const known = { routes: read, schemas, defaults }
   if (value === undefined) {
     report({ code: 'CONFIG_NO_ROUTES', message: 'the config has no routes', path: ['routes'] })
-    return routes
+    return [routes, known]
   }
   // A split config carries a list of tables, one for each gateway.routes({ … }).
   const tables = Array.isArray(value) ? value : [value]
   const schema = withOptionsOf(plugins, 'routeOptions', { ...routeShape, ...hookShape })
-  const services = serviceNames && new Set(serviceNames)
   const names = new Set<string>()
+  const reread = rereader(schemas, reading)
   for (const table of tables) {
     for (const [name, item] of entries(table, 'routes', report)) {
+      yield
       const path = ['routes', name]
       if (names.has(name)) {
         report({ code: 'CONFIG_DUPLICATE_ROUTE', message: `two tables have a route "${name}": rename one`, path })
       }
       names.add(name)
-      const read = parse(schema, item, path, report)
-      if (read === undefined || !isRecord(item)) continue
-      const matched = readMatch(read.match, [...path, 'match'], report)
-      const action = readAction(read, matched?.pattern, services, path, report)
-      const options = readOptions(item, plugins, 'routeOptions', path, report)
-      const hosts = readHosts(read.host, [...path, 'host'], report)
-      if (matched === undefined || action === undefined) continue
-      routes.push({
-        name,
-        match: read.match,
-        methods: matched.methods,
-        pattern: matched.pattern,
-        hosts,
-        headers: readPredicates(read.headers),
-        query: readPredicates(read.query),
-        action,
-        ...readTimeouts(read.timeout, defaults),
-        requestHeaders: read.requestHeaders as HeaderRules | undefined,
-        responseHeaders: read.responseHeaders as HeaderRules | undefined,
-        options,
-        hooks: Object.fromEntries(
-          Object.keys(hookShape).flatMap(hook => (item[hook] === undefined ? [] : [[hook, item[hook]]])),
-        ) as RouteHooks,
-      })
+      const old = before?.routes.get(name)
+      let model = old && reread(old, item)
+      let raw: unknown = old?.raw
+      if (model === undefined) {
+        raw = snapshot(item)
+        model = readRoute(name, raw, schema, reading)
+        if (model === undefined) continue
+      }
+      routes.push(model)
+      if (isRecord(raw)) read.set(name, { raw, model })
     }
   }
-  return routes
+  return [routes, known]
 }
+
+/** Makes the function that tells what became of a known route without reading it; undefined when it has to be read. */
+function rereader(
+  schemas: KnownRoutes['schemas'],
+  { plugins, services, defaults, before, report }: RouteReading,
+): (old: KnownRoute, item: unknown) => RouteModel | undefined {
+  if (before === undefined || !equal(defaults, before.defaults)) return () => undefined
+  const changed = [...new Set([...schemas.keys(), ...before.schemas.keys()])].filter(
+    name => schemas.get(name) !== before.schemas.get(name),
+  )
+  return ({ raw, model }, item) => {
+    const { action, name } = model
+    if ((action.kind === 'service' && services?.has(action.service) !== true) || !equal(item, raw)) return undefined
+    const other = changed.filter(plugin => Object.hasOwn(raw, plugin))
+    if (other.length === 0) return model
+    if (other.some(plugin => schemas.get(plugin) === undefined)) return undefined
+    // A plugin that was loaded anew: only what it makes of its options may differ.
+    const options = readOptions(raw, plugins, 'routeOptions', ['routes', name], report)
+    return equal(options, model.options) ? model : { ...model, options }
+  }
+}
+
+function readRoute(name: string, item: unknown, schema: RouteSchema, reading: RouteReading): RouteModel | undefined {
+  const { plugins, services, defaults, report } = reading
+  const path = ['routes', name]
+  const read = parse(schema, item, path, report)
+  if (read === undefined || !isRecord(item)) return undefined
+  const matched = readMatch(read.match, [...path, 'match'], report)
+  const action = readAction(read, matched?.pattern, services, path, report)
+  const options = readOptions(item, plugins, 'routeOptions', path, report)
+  const hosts = readHosts(read.host, [...path, 'host'], report)
+  if (matched === undefined || action === undefined) return undefined
+  return {
+    name,
+    match: read.match,
+    methods: matched.methods,
+    pattern: matched.pattern,
+    hosts,
+    headers: readPredicates(read.headers),
+    query: readPredicates(read.query),
+    action,
+    ...readTimeouts(read.timeout, defaults),
+    requestHeaders: read.requestHeaders as HeaderRules | undefined,
+    responseHeaders: read.responseHeaders as HeaderRules | undefined,
+    options,
+    hooks: Object.fromEntries(
+      Object.keys(hookShape).flatMap(hook => (item[hook] === undefined ? [] : [[hook, item[hook]]])),
+    ) as RouteHooks,
+  }
+}
+
+type RouteSchema = z.ZodObject<typeof routeShape & typeof hookShape>
 
 const methodWords = [...methods, 'ANY']
 

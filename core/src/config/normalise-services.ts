@@ -1,16 +1,21 @@
 import * as z from 'zod'
 import type { Extension, Points } from '../contract/host.ts'
+import type { Sliced } from '../slices.ts'
+import { snapshot } from './equal.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report, unknownKey, validate } from './issues.ts'
 import type { Choice, ServiceModel } from './model.ts'
 import type { PluginList } from './normalise-plugins.ts'
 import { serviceShape } from './schema.ts'
 
-export function readServices(value: unknown, plugins: PluginList, report: Report): ServiceModel[] {
+export function* readServices(value: unknown, plugins: PluginList, report: Report): Sliced<ServiceModel[]> {
   const schema = withOptionsOf(plugins, 'serviceOptions', serviceShape)
-  return entries(value, 'services', report).flatMap(([name, item]) => {
+  const services: ServiceModel[] = []
+  for (const [name, given] of entries(value, 'services', report)) {
+    yield
+    const item = snapshot(given)
     const path = ['services', name]
     const read = parse(schema, item, path, report)
-    if (read === undefined || !isRecord(item)) return []
+    if (read === undefined || !isRecord(item)) continue
     if ((read.targets === undefined || read.targets.length === 0) === (read.discover === undefined)) {
       const message =
         read.discover === undefined
@@ -20,23 +25,22 @@ export function readServices(value: unknown, plugins: PluginList, report: Report
     }
     const choose = (point: keyof Points, key: string, chosen: typeof read.balance) =>
       chosen === undefined ? undefined : readChoice(chosen, point, [...path, key], plugins, report)
-    return [
-      {
-        name,
-        targets: (read.targets ?? []).map(target =>
-          typeof target === 'string' ? { url: target, weight: 1 } : { url: target.url, weight: target.weight ?? 1 },
-        ),
-        discover: choose('discovery', 'discover', read.discover),
-        balance: choose('balancer', 'balance', read.balance) ?? { use: 'roundRobin', options: undefined },
-        connector: choose('connector', 'connector', read.connector),
-        preserveHost: read.preserveHost ?? false,
-        protocol: read.protocol ?? 'http1',
-        pool: read.pool ?? {},
-        tls: read.tls,
-        options: readOptions(item, plugins, 'serviceOptions', path, report),
-      },
-    ]
-  })
+    services.push({
+      name,
+      targets: (read.targets ?? []).map(target =>
+        typeof target === 'string' ? { url: target, weight: 1 } : { url: target.url, weight: target.weight ?? 1 },
+      ),
+      discover: choose('discovery', 'discover', read.discover),
+      balance: choose('balancer', 'balance', read.balance) ?? { use: 'roundRobin', options: undefined },
+      connector: choose('connector', 'connector', read.connector),
+      preserveHost: read.preserveHost ?? false,
+      protocol: read.protocol ?? 'http1',
+      pool: read.pool ?? {},
+      tls: read.tls,
+      options: readOptions(item, plugins, 'serviceOptions', path, report),
+    })
+  }
+  return services
 }
 
 function readChoice(

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { defineExtension, definePlugin } from '../contract/plugin.ts'
 import { defineSlot } from '../contract/slot.ts'
+import { whole } from '../slices.ts'
 import { defineConfig, defineGateway } from './define-config.ts'
 import type { Model } from './model.ts'
-import { normalise } from './normalise.ts'
+import { normalise, normaliseAfter } from './normalise.ts'
 import { formatPath } from './problem.ts'
 import { hookShape, routeShape, serviceShape, settingsShape } from './schema.ts'
 
@@ -76,6 +77,7 @@ describe('the model', () => {
       routes: [],
       timeoutStatus: 504,
       drainTimeoutMs: 30_000,
+      setupTimeoutMs: 10_000,
       workers: 1,
       files: [],
       log: { level: 'info', access: false },
@@ -865,5 +867,81 @@ describe('whatever comes in', () => {
       ]),
     )
     expect(modelOf({ services, routes }).routes).toHaveLength(10_000)
+  })
+})
+
+describe('after another config', () => {
+  const limits = (schema: z.ZodType = z.strictObject({ most: z.int() })) =>
+    definePlugin({ name: 'limits', routeOptions: schema })
+  const kept = limits()
+  const config = ({ limit = 1, label = '/a', plugin = kept }, more: object = {}) => ({
+    plugins: [plugin()],
+    services: { a: { targets: ['http://a'] }, b: { targets: ['http://b'], pool: { queue: limit } } },
+    routes: {
+      a: { match: 'GET /a/:id', service: 'a', rewrite: label },
+      b: { match: 'GET /b', service: 'b', headers: { 'x-a': /x/ }, limits: { most: limit } },
+    },
+    ...more,
+  })
+  const pair = (first: unknown, second: unknown) => {
+    const before = normalise(first)
+    return { before, after: whole(normaliseAfter(before, second)) }
+  }
+  /** What is another object in the second model. */
+  const differences = (first: unknown, second: unknown) => {
+    const { before, after } = pair(first, second)
+    const parts = ['plugins', 'services', 'routes'] as const
+    return parts.flatMap(part =>
+      (after.model?.[part] ?? []).flatMap((item, i) =>
+        item === before.model?.[part][i] ? [] : `${part}.${item.name}`,
+      ),
+    )
+  }
+
+  test('an equal one is the same model', () => {
+    const { before, after } = pair(config({}), config({}))
+    expect(before.model).toBeDefined()
+    expect(after.model).toBe(before.model)
+  })
+
+  test.each<[string, unknown, string[]]>([
+    ['a route', config({ label: '/b' }), ['routes.a']],
+    ['a service and options of a plugin', config({ limit: 2 }), ['services.b', 'routes.b']],
+    ['a plugin that was loaded anew', config({ plugin: limits() }), ['plugins.limits']],
+    [
+      'a plugin that makes something else of its options',
+      config({ plugin: limits(z.strictObject({ most: z.int().transform(most => most + 1) })) }),
+      ['plugins.limits', 'routes.b'],
+    ],
+    ['the time limits of all routes', config({}, { timeouts: { head: '1s' } }), ['routes.a', 'routes.b']],
+    ['a setting', config({}, { timeoutStatus: 408 }), []],
+  ])('that differs in %s shares the rest', (_, second, parts) => {
+    const { before, after } = pair(config({}), second)
+    expect(after.model).not.toBe(before.model)
+    expect(differences(config({}), second)).toEqual(parts)
+    // Whatever is shared, the model is what it would be had it been read alone.
+    expect(after.model).toEqual(normalise(second).model)
+  })
+
+  test.each<[string, unknown]>([
+    ['a service that went', { ...config({}), services: { b: { targets: ['http://b'] } } }],
+    ['a plugin that went', { ...config({}), plugins: [] }],
+    ['a plugin that takes no options any more', { ...config({}), plugins: [definePlugin({ name: 'limits' })()] }],
+    ['a plugin that refuses its options now', config({ plugin: limits(z.strictObject({ most: z.int().max(0) })) })],
+    ['an equal route twice', { ...config({}), routes: [config({}).routes, config({}).routes] }],
+    ['a conflict', { ...config({}), routes: { ...config({}).routes, c: { match: 'GET /a/:x', service: 'a' } } }],
+  ])('what was right before is wrong with %s', (_, second) => {
+    const { after } = pair(config({}), second)
+    expect(after.model).toBeUndefined()
+    expect(after.problems).toEqual(normalise(second).problems)
+  })
+
+  test('a config that was changed in place is another one', () => {
+    const mutable = config({})
+    const before = normalise(mutable)
+    mutable.routes.b.limits.most = 5
+    const after = whole(normaliseAfter(before, mutable))
+    expect(before.model?.routes[1]?.options.limits).toEqual({ most: 1 })
+    expect(after.model?.routes[1]?.options.limits).toEqual({ most: 5 })
   })
 })

@@ -1,14 +1,16 @@
 import * as z from 'zod'
 import { findDuplicates } from '../routing/conflicts.ts'
+import { type Sliced, whole } from '../slices.ts'
 import { lookAgain } from './environment/secret-file.ts'
 import { didYouMean, isRecord, parse, type Report, unknownKey } from './issues.ts'
 import type { ListenerModel, Model, RouteModel } from './model.ts'
 import { type PluginList, readPlugins } from './normalise-plugins.ts'
-import { readRoutes } from './normalise-routes.ts'
+import { type KnownRoutes, readRoutes } from './normalise-routes.ts'
 import { readServices } from './normalise-services.ts'
 import { readTls } from './normalise-tls.ts'
 import type { Problem } from './problem.ts'
 import { listener, settingsShape } from './schema.ts'
+import { askAlike, shareModel } from './share-model.ts'
 
 export interface Normalised {
   /** Undefined when a problem is an error. */
@@ -16,38 +18,58 @@ export interface Normalised {
   readonly problems: readonly Problem[]
   /** Absolute paths of what was read beside the config, or would have been were it there. */
   readonly files: readonly string[]
+  /** For the next config to be compared with. */
+  readonly known: KnownRoutes | undefined
 }
 
 const settingsSchema = z.object(settingsShape)
 
 /** Turns what a config file exports into the model, or into every problem there is in it. Never throws, starts nothing. Reads certificates and keys. */
 export function normalise(config: unknown): Normalised {
+  return whole(normaliseAfter(undefined, config))
+}
+
+/**
+ * The same for a config that takes the place of one before: what both say alike is the same object in both models,
+ * plugin by plugin, service by service, route by route, and an equal config is the same model.
+ */
+export function* normaliseAfter(before: Normalised | undefined, config: unknown): Sliced<Normalised> {
   lookAgain()
   const problems: Problem[] = []
   const report: Report = problem => problems.push({ severity: 'error', ...problem })
   if (!isRecord(config)) {
     const message = 'the config must be an object: export default defineConfig({ … })'
     report({ code: 'CONFIG_NOT_AN_OBJECT', message, path: [] })
-    return { model: undefined, problems, files: [] }
+    return { model: undefined, problems, files: [], known: undefined }
   }
   const { plugins: pluginList, services: serviceTable, routes: routeTables, ...rest } = config
-  const known = [...Object.keys(settingsShape), 'plugins', 'services', 'routes']
-  for (const key of Object.keys(rest)) if (!known.includes(key)) report(unknownKey(key, [], known))
+  const keys = [...Object.keys(settingsShape), 'plugins', 'services', 'routes']
+  for (const key of Object.keys(rest)) if (!keys.includes(key)) report(unknownKey(key, [], keys))
   const settings = parse(settingsSchema, rest, [], report)
   const read = new Set<string>()
   const listeners = readListeners(rest.listen, read, report)
   const plugins = readPlugins(pluginList, report)
-  const services = readServices(serviceTable, plugins, report)
+  const services = yield* readServices(serviceTable, plugins, report)
   const serviceNames = serviceTable === undefined ? [] : isRecord(serviceTable) ? Object.keys(serviceTable) : undefined
-  const routes = readRoutes(routeTables, plugins, serviceNames, settings?.timeouts, report)
-  checkDuplicates(routes, report)
+  const reading = {
+    plugins,
+    services: serviceNames && new Set(serviceNames),
+    defaults: settings?.timeouts,
+    before: before?.known,
+    report,
+  }
+  const [routes, known] = yield* readRoutes(routeTables, reading)
+  // What asks for the same requests as before has no duplicates either.
+  if (!askAlike(routes, before?.model?.routes)) yield* checkDuplicates(routes, report)
   checkRequired(settings?.require ?? [], plugins, report)
   const failed = problems.some(problem => problem.severity === 'error')
   const files = [...read]
-  if (failed || settings === undefined) return { model: undefined, problems, files }
-  const { drainTimeout: drainTimeoutMs, timeoutStatus, workers, require, log, lint } = settings
+  if (failed || settings === undefined) return { model: undefined, problems, files, known: undefined }
+  const { drainTimeout, setupTimeout, timeoutStatus, workers, require, log, lint } = settings
   const parts = { listeners, plugins: plugins.list, services, routes, require }
-  return { model: { ...parts, timeoutStatus, drainTimeoutMs, workers, files, log, lint }, problems, files }
+  const times = { timeoutStatus, drainTimeoutMs: drainTimeout, setupTimeoutMs: setupTimeout }
+  const model = yield* shareModel(before?.model, { ...parts, ...times, workers, files, log, lint })
+  return { model, problems, files, known }
 }
 
 function readListeners(value: unknown, files: Set<string>, report: Report): ListenerModel[] {
@@ -71,8 +93,8 @@ function readListeners(value: unknown, files: Set<string>, report: Report): List
   })
 }
 
-function checkDuplicates(routes: readonly RouteModel[], report: Report): void {
-  for (const { route, message } of findDuplicates(routes)) {
+function* checkDuplicates(routes: readonly RouteModel[], report: Report): Sliced<void> {
+  for (const { route, message } of yield* findDuplicates(routes)) {
     report({ code: 'CONFIG_ROUTE_DUPLICATE', message, path: ['routes', route, 'match'] })
   }
 }

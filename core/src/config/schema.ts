@@ -296,14 +296,15 @@ export const listener = z.strictObject({
   paths: paths.prefault({}),
 })
 
+/** Beyond 24 days a timer fires at once. */
+const timer = () => duration().refine(ms => ms <= 86_400_000, { error: 'must be at most 1d' })
+
 export const settingsShape = {
   listen: z.unknown().optional(),
   timeouts: timeouts.optional(),
   timeoutStatus: z.literal([504, 408]).default(504),
-  // Beyond 24 days a timer fires at once.
-  drainTimeout: duration()
-    .refine(ms => ms <= 86_400_000, { error: 'must be at most 1d' })
-    .prefault('30s'),
+  drainTimeout: timer().prefault('30s'),
+  setupTimeout: timer().prefault('10s'),
   workers: z
     .union([z.int().min(1).max(maxWorkers), z.literal('auto')], {
       error: issue => `must be a number from 1 to ${maxWorkers}, or 'auto', not ${show(issue.input)}`,

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createGateway, definePlugin, type ExplainRequest, type Gateway, silentLog } from '@gateway/core'
 import { afterEach, describe, expect, test } from 'vitest'
 import { normalise } from '../config/normalise.ts'
-import { explain, routerOf } from './explain.ts'
+import { explain, routingOf } from './explain.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {
@@ -20,7 +20,7 @@ async function gatewayOf(config: object): Promise<Gateway> {
 function explainOffline(config: object, request: ExplainRequest) {
   const { model, problems } = normalise(config)
   if (model === undefined) throw new Error(JSON.stringify(problems))
-  return explain(model, routerOf(model), request)
+  return explain(model, routingOf(model), request)
 }
 
 const users = { targets: ['http://127.0.0.1:3001', { url: 'http://127.0.0.1:3002', weight: 2 }] }

@@ -13,22 +13,24 @@ import { redact } from './redact.ts'
 
 export type { ExplainRequest, Explanation }
 
-/** A router of the model alone, for a config that does not run. */
-export function routerOf({ routes }: Model): Router<undefined> {
-  return compileRouter(routes.map(route => ({ ...route, patterns: [route.pattern], value: undefined })))
+/** Where routes are found, and what runs of each, when something does. */
+interface Routing {
+  readonly router: Router<number>
+  routeAt(place: number): CompiledRoute | undefined
+}
+
+/** Routes of the model alone, for a config that does not run. */
+export function routingOf({ routes }: Model): Routing {
+  const specs = routes.map((route, value) => ({ ...route, patterns: [route.pattern], value }))
+  return { router: compileRouter(specs), routeAt: () => undefined }
 }
 
 /**
- * What becomes of a request, without sending it or running any hook. `router` carries what runs of each route, when
- * something does.
+ * What becomes of a request, without sending it or running any hook.
  *
  * @throws TypeError for what is no method or no header field.
  */
-export function explain(
-  model: Model,
-  router: Router<CompiledRoute | undefined>,
-  { method, url, headers = [] }: ExplainRequest,
-): Explanation {
+export function explain(model: Model, routing: Routing, { method, url, headers = [] }: ExplainRequest): Explanation {
   const fields = readFields(method, headers)
   // A client keeps the fragment to itself.
   const [sent = ''] = url.split('#')
@@ -53,18 +55,19 @@ export function explain(
   }
 
   const asked = { method, host, path, query, fields }
+  const { router } = routing
   const routes = new Map(model.routes.map(route => [route.name, route]))
   const candidates = candidatesOf(routes, router, asked)
   const match = router.match(method, host, path, query, fields)
   if (!match.found) {
     const refusal = refusalOf(unrouted(method, path, match), slashHint(router, asked) ?? hostHint(candidates))
     const allow = match.allow.length === 0 ? {} : { allow: match.allow }
-    return { request: read, refusal: { ...refusal, ...allow }, candidates, route: null, notes: notesOf(router, asked) }
+    return { request: read, refusal: { ...refusal, ...allow }, candidates, route: null, notes: notesOf(routing, asked) }
   }
   const route = routes.get(match.name)
   if (route === undefined) throw new TypeError(`the model has no route "${match.name}"`)
-  const explained = explainRoute(model, route, target, match.value)
-  return { request: read, refusal: null, candidates, route: explained, notes: notesOf(router, asked, route) }
+  const explained = explainRoute(model, route, target, routing.routeAt(match.value))
+  return { request: read, refusal: null, candidates, route: explained, notes: notesOf(routing, asked, route) }
 }
 
 interface Asked {
@@ -162,7 +165,7 @@ function hostHint(candidates: readonly Candidate[]): string | undefined {
   return "routes for this path want another host: name it in the URL or with -H 'host: …'"
 }
 
-function notesOf(router: Router<CompiledRoute | undefined>, asked: Asked, route?: RouteModel): string[] {
+function notesOf(routing: Routing, asked: Asked, route?: RouteModel): string[] {
   const { method, host, path, query, fields } = asked
   const notes: string[] = []
   if (method === 'HEAD' && route?.methods.length && !route.methods.includes('HEAD')) {
@@ -170,8 +173,8 @@ function notesOf(router: Router<CompiledRoute | undefined>, asked: Asked, route?
   }
   const preflightFor = fields.get('access-control-request-method')
   if (method === 'OPTIONS' && preflightFor !== undefined && fields.get('origin') !== undefined) {
-    const match = router.match(preflightFor, host, path, query, fields)
-    const hooks = match.found ? match.value?.onPreflight : undefined
+    const match = routing.router.match(preflightFor, host, path, query, fields)
+    const hooks = match.found ? routing.routeAt(match.value)?.onPreflight : undefined
     if (match.found && hooks?.length !== 0) {
       const who = hooks === undefined ? 'its plugins' : hooks.map(({ plugin }) => plugin).join(', ')
       notes.push(

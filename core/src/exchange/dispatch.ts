@@ -4,7 +4,8 @@ import type { Outcome } from '../contract/hooks.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import { known } from '../http1/known-fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
-import { type Endpoint, methods } from '../routing/router.ts'
+import type { Pattern } from '../routing/pattern.ts'
+import { methods } from '../routing/router.ts'
 import { parseTarget } from '../routing/target.ts'
 import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
 import { openConnector } from './connector.ts'
@@ -34,8 +35,8 @@ import { dispose, disregard, type Phase, walk } from './walk.ts'
  * Everything is a plain call until a hook returns a promise; only then is one waited for.
  */
 export function dispatch(runtime: Runtime, entry: Entry, stream: ServerStream): void {
-  runtime.enter()
   const exchange = new Exchange(runtime, entry, stream, exchangeEvents)
+  runtime.enter(exchange)
   stream.handler = exchange
   const refusal = locate(exchange)
   if (refusal !== undefined) return fail(exchange, refusal)
@@ -52,17 +53,18 @@ function enterRoute(exchange: Exchange): void {
   const { runtime, stream, method, host, path, query } = exchange
   const match = runtime.router.match(method, host, path, query, stream.fields)
   if (!match.found) return fail(exchange, unrouted(method, path, match))
-  takeRoute(exchange, match)
-  walk(exchange, requestPhase, match.value.onRequest, 0)
+  const compiled = runtime.routeAt(match.value)
+  takeRoute(exchange, compiled, match.pattern)
+  walk(exchange, requestPhase, compiled.onRequest, 0)
 }
 
-function takeRoute(exchange: Exchange, { value, pattern }: Endpoint<CompiledRoute>): void {
-  exchange.compiled = value
+function takeRoute(exchange: Exchange, compiled: CompiledRoute, pattern: Pattern): void {
+  exchange.compiled = compiled
   exchange.pattern = pattern
   // A preflight that nobody answered is routed a second time.
   deadlines.remove(exchange)
-  if (value.timeouts.total === 0) return
-  exchange.deadline = exchange.startedAt + value.timeouts.total
+  if (compiled.timeouts.total === 0) return
+  exchange.deadline = exchange.startedAt + compiled.timeouts.total
   deadlines.add(exchange)
 }
 
@@ -75,9 +77,11 @@ function takePreflight(exchange: Exchange): boolean {
   const asked = headers.get('access-control-request-method')
   if (asked === undefined || !headers.has('origin')) return false
   const match = runtime.router.match(asked, host, path, query, stream.fields)
-  if (!match.found || match.value.onPreflight.length === 0) return false
-  takeRoute(exchange, match)
-  walk(exchange, preflightPhase, match.value.onPreflight, 0)
+  if (!match.found) return false
+  const compiled = runtime.routeAt(match.value)
+  if (compiled.onPreflight.length === 0) return false
+  takeRoute(exchange, compiled, match.pattern)
+  walk(exchange, preflightPhase, compiled.onPreflight, 0)
   return true
 }
 

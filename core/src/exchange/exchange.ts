@@ -11,7 +11,7 @@ import type { UpstreamAttempt } from './attempt.ts'
 import type { FilterChain } from './filter-chain.ts'
 import { requestId } from './request-id.ts'
 import type { Response } from './response.ts'
-import type { CompiledRoute, Entry, Runtime } from './route.ts'
+import type { CompiledRoute, Entry, Member, Runtime } from './route.ts'
 
 /** What can be told to go on once the client takes bytes again, or to stop for good. */
 export interface ResponseSource {
@@ -25,7 +25,7 @@ const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(n
  * One request from its head to the end of its response: what plugins see of it (Context) and what the kernel keeps on
  * the way. It holds state; the way itself is in dispatch.ts.
  */
-export class Exchange implements Context, ServerStreamHandler {
+export class Exchange implements Context, Member, ServerStreamHandler {
   readonly id: string
   readonly method: string
   readonly headers: Fields
@@ -76,6 +76,9 @@ export class Exchange implements Context, ServerStreamHandler {
   /** Milliseconds on performance.now()'s clock; see http1/deadlines.ts. */
   deadline = 0
   deadlineIndex = -1
+
+  older: Member | undefined
+  newer: Member | undefined
 
   #client: Client | undefined
   #params: Readonly<Record<string, string>> | undefined

@@ -32,7 +32,7 @@ export function finish(exchange: Exchange, error: GatewayError | undefined): voi
     }
   }
   if (runtime.accessLog) logAccess(exchange)
-  runtime.leave()
+  runtime.leave(exchange)
 }
 
 /** Ends a response that has begun and cannot be finished: the connection is cut, so that the client can tell. */

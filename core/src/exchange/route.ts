@@ -47,13 +47,26 @@ export type CompiledAction =
 
 /** What an exchange needs of the generation it runs in. */
 export interface Runtime {
-  readonly router: Router<CompiledRoute>
+  /** Leads to the places of routes, and so serves several generations. */
+  readonly router: Router<number>
+  routeAt(place: number): CompiledRoute
   readonly log: Log
   readonly accessLog: boolean
   readonly timeoutStatus: number
   /** Counts an exchange in; the generation lives until it is counted out. */
-  enter(): void
-  leave(): void
+  enter(member: Member): void
+  leave(member: Member): void
+}
+
+/** An exchange as the generation that it holds knows it: a link in a list, so that counting allocates nothing. */
+export interface Member {
+  readonly id: string
+  readonly route: string
+  readonly client: { readonly address: string }
+  /** Milliseconds on performance.now()'s clock. */
+  readonly startedAt: number
+  older: Member | undefined
+  newer: Member | undefined
 }
 
 /** What an exchange needs of the listener it came in by. */

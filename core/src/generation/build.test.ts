@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { defineConfig } from '../config/define-config.ts'
-import { normalise } from '../config/normalise.ts'
+import { type Normalised, normalise, normaliseAfter } from '../config/normalise.ts'
 import { ConfigProblems } from '../config/problem.ts'
 import type { Host } from '../contract/host.ts'
 import { defineExtension, definePlugin } from '../contract/plugin.ts'
 import { silentLog } from '../log.ts'
+import { whole } from '../slices.ts'
+import type { Service } from '../upstream/service.ts'
 import { buildGeneration } from './build.ts'
+import type { Generation } from './generation.ts'
 import { SharedStore } from './shared-store.ts'
 
 function modelOf(config: unknown) {
@@ -161,4 +164,91 @@ test('connections of services with the same target and options are the same, oth
   expect(store.names).toHaveLength(3)
   expect(store.names.join()).not.toContain('secret')
   await generation.release()
+})
+
+describe('what the generation before made of an equal model is taken over', () => {
+  const plugin = (name: string, hooks: (route: { name: string }) => object | undefined) =>
+    definePlugin({ name, setup: () => ({ onRoute: route => hooks(route) as never }) })()
+  const targets = ['http://127.0.0.1:9', 'http://127.0.0.1:10']
+  const service = (name: string) => ({ match: `GET /${name}`, service: name }) as const
+
+  /** Builds one generation of each config, the later ones after the earlier. */
+  async function generations(store: SharedStore, ...configs: unknown[]) {
+    let normalised: Normalised | undefined
+    const built: Generation[] = []
+    for (const config of configs) {
+      normalised = whole(normaliseAfter(normalised, config))
+      if (normalised.model === undefined) throw new ConfigProblems(normalised.problems)
+      built.push(await buildGeneration(built.length + 1, normalised.model, store, silentLog, built.at(-1)))
+    }
+    const route = (name: string) => built.map(({ compiled }) => compiled.find(route => route.name === name) ?? name)
+    const running = (name: string) => built.map(({ services }) => services.get(name)?.service ?? name)
+    const routers = built.map(({ router }) => router)
+    return { route, running, routers, release: () => Promise.all(built.map(generation => generation.release())) }
+  }
+  const isKept = ([a, b]: readonly unknown[]) => a === b
+
+  test('services of the kernel alone and routes without hooks of plugins; an edit leaves the others alone', async () => {
+    const store = new SharedStore()
+    const config = (rewrite: string, weight: number) => ({
+      plugins: [plugin('a', ({ name }) => (name === 'hooked' ? { onRequest() {} } : undefined))],
+      services: { one: { targets }, two: { targets: [targets[0], { url: targets[1], weight }] } },
+      routes: {
+        edited: { ...service('one'), match: 'GET /x', rewrite },
+        plain: service('one'),
+        other: service('two'),
+        hooked: { ...service('one'), match: 'GET /h' },
+      },
+    })
+    const { route, running, release } = await generations(store, config('/a', 1), config('/b', 2))
+    expect(['edited', 'plain', 'other', 'hooked'].filter(name => isKept(route(name)))).toEqual(['plain'])
+    expect(['one', 'two'].filter(name => isKept(running(name)))).toEqual(['one'])
+    // A target of the service that was edited stays, too.
+    const [before, after] = running('two') as [Service, Service]
+    expect(after.targets.map(target => before.targets.includes(target))).toEqual([true, false])
+    await release()
+    expect(store.names).toEqual([])
+  })
+
+  test('the router, as long as routes are chosen for the same requests', async () => {
+    const store = new SharedStore()
+    const config = (method: string, status: number, name = 'two') => ({
+      routes: {
+        one: { match: `${method} /one`, reply: { status } },
+        [name]: { match: 'GET /two', reply: { status: 200 } },
+      },
+    })
+    const configs = [config('GET', 200), config('GET', 201), config('PUT', 201), config('PUT', 201, 'other')]
+    const { routers, release } = await generations(store, ...configs)
+    expect(routers.map(router => routers.indexOf(router))).toEqual([0, 0, 2, 3])
+    await release()
+  })
+
+  test('not what plugins provide, which ends with its generation; but the targets that were found', async () => {
+    const store = new SharedStore()
+    let watches = 0
+    const finding = definePlugin({
+      name: 'finding',
+      extensions: [
+        defineExtension({
+          point: 'discovery',
+          name: 'once',
+          // The second time it has not found anything yet.
+          create: () => ({ watch: update => (watches++ === 0 ? update([{ url: 'http://127.0.0.1:9' }]) : undefined) }),
+        }),
+      ],
+    })()
+    const config = (timeoutStatus: number) => ({
+      plugins: [finding],
+      timeoutStatus,
+      services: { one: { discover: 'once' } },
+      routes: { one: service('one') },
+    })
+    const { running, release } = await generations(store, config(504), config(408))
+    const [before, after] = running('one') as [Service, Service]
+    expect([before === after, after.targets]).toEqual([false, before.targets])
+    expect(after.targets[0]).toBe(before.targets[0])
+    await release()
+    expect(store.names).toEqual([])
+  })
 })

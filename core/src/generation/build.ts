@@ -2,55 +2,71 @@ import { createHash } from 'node:crypto'
 import type { Choice, Model, ServiceModel, TlsModel } from '../config/model.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { withoutRequired } from '../config/route-faults.ts'
+import { askAlike } from '../config/share-model.ts'
 import type { GatewayHooks } from '../contract/hooks.ts'
 import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
 import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
-import type { CompiledRoute } from '../exchange/route.ts'
 import { Http2Pool } from '../http2/client.ts'
-import { compileRouter } from '../routing/router.ts'
+import { compileInSlices, type Router } from '../routing/router.ts'
+import { createPace, inSlices } from '../slices.ts'
 import { Pool } from '../upstream/pool.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
 import { type RequestPool, Service, UpstreamTarget } from '../upstream/service.ts'
 import { gatewayHookNames, hookFault } from './check-hooks.ts'
 import { compileRoute, type RoutePlugin } from './compile-route.ts'
-import { Generation } from './generation.ts'
+import { Generation, type RunningService } from './generation.ts'
 import { createHost } from './host.ts'
 import type { SharedStore } from './shared-store.ts'
+import { within } from './within.ts'
 
 type Hooks = GatewayHooks<never, unknown>
 
 /**
  * Builds a generation aside, while an older one may be serving: sets up every plugin, every service, asks every plugin
  * about every route. All or nothing: when a step fails, what the steps before it opened is closed again, newest first.
+ * What `before` has made of an equal service or route, and still holds, is taken over as it is.
  *
  * @throws ConfigProblems with everything that was wrong.
  */
-export async function buildGeneration(id: number, model: Model, store: SharedStore, log: Log): Promise<Generation> {
+export async function buildGeneration(
+  id: number,
+  model: Model,
+  store: SharedStore,
+  log: Log,
+  before?: Generation,
+): Promise<Generation> {
   const generation = new Generation(id, model, store, log)
   const problems: Problem[] = []
   const report = (problem: Omit<Problem, 'severity'>) => problems.push({ severity: 'error', ...problem })
+  const pace = createPace()
   try {
     const plugins = await setUpPlugins(generation, problems)
     if (problems.length > 0) throw new ConfigProblems(problems)
-    const services = new Map<string, Service>()
-    for (const service of model.services) services.set(service.name, await buildService(generation, service))
-    const routes = model.routes.map(route => ({
-      name: route.name,
-      hosts: route.hosts,
-      methods: route.methods,
-      patterns: [route.pattern],
-      headers: route.headers,
-      query: route.query,
-      value: compileRoute(route, plugins, services, report),
-    }))
-    checkRequired(generation, plugins, routes, report)
+    for (const service of model.services) {
+      const built = await buildService(generation, service, before?.services.get(service.name))
+      generation.services.set(service.name, { model: service, service: built })
+      await pace()
+    }
+    const known = new Map(before?.model.routes.map((route, place) => [route, before.compiled[place]]))
+    for (const route of model.routes) {
+      generation.compiled.push(compileRoute(route, plugins, generation.services, known.get(route), report))
+      await pace()
+    }
+    checkRequired(generation, plugins, report)
     if (problems.length > 0) throw new ConfigProblems(problems)
-    generation.router = compileRouter(routes)
+    // It leads to places in the list of routes, and so serves as long as these are chosen for the same requests.
+    const isKept = before !== undefined && askAlike(model.routes, before.model.routes)
+    generation.router = isKept ? before.router : await routerOf(model)
     return generation
   } catch (error) {
     await generation.release()
     throw error
   }
+}
+
+function routerOf({ routes }: Model): Promise<Router<number>> {
+  const specs = routes.map(({ pattern, ...asked }, value) => ({ ...asked, patterns: [pattern], value }))
+  return inSlices(compileInSlices(specs))
 }
 
 async function setUpPlugins(generation: Generation, problems: Problem[]): Promise<RoutePlugin[]> {
@@ -61,7 +77,8 @@ async function setUpPlugins(generation: Generation, problems: Problem[]): Promis
     try {
       // The schema's output is what setup was typed with, so the erased call is sound.
       const setup = definition.setup as ((host: Host, options: unknown) => unknown) | undefined
-      const returned = await setup?.call(definition, createHost(generation, name), plugin.options)
+      const set = setup?.call(definition, createHost(generation, name), plugin.options)
+      const returned = await within(generation.model.setupTimeoutMs, set)
       const fault = hookFault(returned, gatewayHookNames)
       if (fault !== undefined) throw new TypeError(`setup ${fault}`)
       hooks = (returned ?? {}) as Hooks
@@ -84,17 +101,16 @@ async function setUpPlugins(generation: Generation, problems: Problem[]): Promis
  * connection. Asked of all routes, also of those that did not change: what is required may have.
  */
 function checkRequired(
-  { model, connectionHooks }: Generation,
+  { model, connectionHooks, compiled }: Generation,
   plugins: readonly RoutePlugin[],
-  routes: readonly { readonly value: CompiledRoute }[],
   report: (problem: Omit<Problem, 'severity'>) => void,
 ): void {
   for (const { name, onRoute } of plugins) {
     const onConnections = onRoute === undefined && connectionHooks.some(({ plugin }) => plugin === name)
     if (!model.require.includes(name) || onConnections) continue
-    for (const [index, { value }] of routes.entries()) {
-      if (value.plugins.includes(name) || model.routes[index]?.options[name] === false) continue
-      report(withoutRequired(name, value.name))
+    for (const [index, route] of compiled.entries()) {
+      if (route.plugins.includes(name) || model.routes[index]?.options[name] === false) continue
+      report(withoutRequired(name, route.name))
     }
   }
 }
@@ -103,25 +119,39 @@ function failure(what: string, error: unknown, path: readonly (string | number)[
   return { severity: 'error', code: 'CONFIG_SETUP_FAILED', message: `${what}: ${reasonOf(error)}`, path }
 }
 
-async function buildService(generation: Generation, model: ServiceModel): Promise<Service> {
-  const { name, discover } = model
-  const toTarget = (spec: TargetSpec) => new UpstreamTarget(spec, sharedPool(generation, spec.url, model))
-  const service = new Service(name, model.targets.map(toTarget), {
-    balancer:
-      model.balance.use === 'roundRobin' ? roundRobin() : await provideBalancer(generation, model.balance, name),
-    connector: model.connector && (await provideConnector(generation, model.connector, name)),
-    preserveHost: model.preserveHost,
+async function buildService(generation: Generation, model: ServiceModel, before?: RunningService): Promise<Service> {
+  const { name, discover, balance, connector, preserveHost } = model
+  // A target that stays keeps its object, so that a balancer's state about it stays too.
+  const toTargets = (specs: readonly TargetSpec[], known: readonly UpstreamTarget[] = []) => {
+    const keyOf = ({ url, weight = 1 }: TargetSpec) => `${url} ${weight}`
+    const kept = new Map(known.map(target => [keyOf(target), target]))
+    return specs.map(spec => {
+      const pool = sharedPool(generation, spec.url, model)
+      const old = kept.get(keyOf(spec))
+      return old?.pool === pool ? old : new UpstreamTarget(spec, pool)
+    })
+  }
+  const known = before?.service.targets
+  const targets = toTargets(model.targets, known)
+  const isSame = before?.model === model
+  // What plugins provide for it lives as long as the generation whose host it was given.
+  const isOwn = balance.use === 'roundRobin' && connector === undefined && discover === undefined
+  if (isSame && isOwn) return before.service
+  const service = new Service(name, targets, {
+    balancer: balance.use === 'roundRobin' ? roundRobin() : await provideBalancer(generation, balance, name),
+    connector: connector && (await provideConnector(generation, connector, name)),
+    preserveHost,
   })
   if (discover === undefined) return service
+  // Until the provider speaks up, what it said last is the best there is.
+  if (isSame && known !== undefined) service.targets = toTargets(known, known)
   const { provided } = await provide(generation, 'discovery', discover, name)
   try {
-    await provided.watch(specs => {
+    const watching = provided.watch(specs => {
       // A source that was not stopped in time must not open anything for a generation that is gone.
-      if (generation.released) return
-      // A target that stays keeps its object, so that a balancer's state about it stays too.
-      const known = new Map(service.targets.map(target => [`${target.url} ${target.weight}`, target]))
-      service.targets = specs.map(spec => known.get(`${spec.url} ${spec.weight ?? 1}`) ?? toTarget(spec))
+      if (!generation.released) service.targets = toTargets(specs, service.targets)
     })
+    await within(generation.model.setupTimeoutMs, watching)
   } catch (error) {
     throw new ConfigProblems([failure(`discovery "${discover.use}" failed to start`, error, ['services', name])])
   }
@@ -190,7 +220,8 @@ async function provide<Point extends keyof Points>(
     if (found === undefined) continue
     const create = found.create as (host: Host, options: unknown) => ReturnType<Extension['create']>
     try {
-      const provided = (await create.call(found, createHost(generation, plugin), choice.options)) as Points[Point]
+      const created = create.call(found, createHost(generation, plugin), choice.options)
+      const provided = (await within(generation.model.setupTimeoutMs, created)) as Points[Point]
       return { provided, plugin }
     } catch (error) {
       throw new ConfigProblems([failure(`${point} "${choice.use}" failed to start`, error, ['services', service])])

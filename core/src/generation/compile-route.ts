@@ -11,6 +11,7 @@ import type { Pattern } from '../routing/pattern.ts'
 import { parseTemplate, type Template } from '../routing/template.ts'
 import type { Service } from '../upstream/service.ts'
 import { hookFault, routeHookNames } from './check-hooks.ts'
+import type { RunningService } from './generation.ts'
 
 /** A plugin that has been set up, as far as routes are concerned. */
 export interface RoutePlugin {
@@ -28,11 +29,15 @@ interface Link {
   readonly hooks: RouteHooks
 }
 
-/** Asks each plugin about the route and lines their hooks up: requests in the plugins' order, responses in reverse. */
+/**
+ * Asks each plugin about the route and lines their hooks up: requests in the plugins' order, responses in reverse.
+ * `before` is what the generation before made of the same model; it stays where nothing in it is of that generation.
+ */
 export function compileRoute(
   model: RouteModel,
   plugins: readonly RoutePlugin[],
-  services: ReadonlyMap<string, Service>,
+  services: ReadonlyMap<string, RunningService>,
+  before: CompiledRoute | undefined,
   report: Report,
 ): CompiledRoute {
   const path = ['routes', model.name]
@@ -46,10 +51,12 @@ export function compileRoute(
   }
   checkWriters(active, model.name, report)
   checkStreams(active, model, report)
-  chain.push({ plugin: 'config', hooks: model.hooks })
+  const service = model.action.kind === 'service' ? services.get(model.action.service)?.service : undefined
+  if (active.length === 0 && before?.plugins.length === 0 && serviceOf(before) === service) return before
+  if (Object.keys(model.hooks).length > 0) chain.push({ plugin: 'config', hooks: model.hooks })
   const forward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook)
   const backward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook).reverse()
-  const action = compileAction(model.action, model.pattern, services)
+  const action = compileAction(model.action, model.pattern, service)
   if (action === undefined) report({ code: 'CONFIG_UNKNOWN_SERVICE', message: 'its service is missing', path })
   return {
     name: model.name,
@@ -131,7 +138,11 @@ function neededSlots(active: readonly RoutePlugin[]): Map<string, number> {
   return needed
 }
 
+/** One for all, since most lists of most routes are empty. */
+const none: never[] = []
+
 function steps<H extends keyof RouteHooks>(chain: readonly Link[], hook: H): Step<NonNullable<RouteHooks[H]>>[] {
+  if (!chain.some(({ hooks }) => hooks[hook] !== undefined)) return none
   return chain.flatMap(({ plugin, hooks }, position) => {
     const run = hooks[hook]
     // Bound, since a plugin may have written its hooks as methods of a class.
@@ -142,11 +153,10 @@ function steps<H extends keyof RouteHooks>(chain: readonly Link[], hook: H): Ste
 function compileAction(
   action: RouteAction,
   pattern: Pattern,
-  services: ReadonlyMap<string, Service>,
+  service: Service | undefined,
 ): CompiledAction | undefined {
   if (action.kind === 'reply') return action
   if (action.kind === 'redirect') return compileRedirect(action, pattern)
-  const service = services.get(action.service)
   return service && { kind: 'service', service, ...compilePaths(action, pattern) }
 }
 
@@ -160,6 +170,8 @@ export function compilePaths({ rewrite, stripPrefix = '' }: ActionOf<'service'>,
 }
 
 type ActionOf<Kind> = RouteAction & { readonly kind: Kind }
+
+const serviceOf = ({ action }: CompiledRoute) => (action.kind === 'service' ? action.service : undefined)
 
 /** Templates were checked when the config was normalised. */
 function template(text: string, pattern: Pattern): Template {

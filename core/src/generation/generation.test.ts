@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { normalise } from '../config/normalise.ts'
 import type { Log } from '../contract/host.ts'
+import type { Member } from '../exchange/route.ts'
 import { Generation } from './generation.ts'
 import { createHost } from './host.ts'
 import { SharedStore } from './shared-store.ts'
@@ -16,6 +17,17 @@ function make() {
   const store = new SharedStore()
   const generation = new Generation(7, model, store, log)
   return { generation, store, lines, host: createHost(generation, 'tested') }
+}
+
+function member(id = 'x'): Member {
+  return {
+    id,
+    route: 'all',
+    client: { address: '::1' },
+    startedAt: performance.now(),
+    older: undefined,
+    newer: undefined,
+  }
 }
 
 describe('clean-ups', () => {
@@ -85,13 +97,14 @@ describe('retiring', () => {
 
   test('a busy one says at once that it drains, and goes with its last exchange', async () => {
     const { generation, lines } = make()
-    generation.enter()
-    generation.enter()
+    const [one, two] = [member(), member()]
+    generation.enter(one)
+    generation.enter(two)
     const retired = generation.retire(60_000)
     expect([generation.draining.aborted, generation.released, generation.inFlight]).toEqual([true, false, 2])
-    generation.leave()
+    generation.leave(one)
     expect(generation.released).toBe(false)
-    generation.leave()
+    generation.leave(two)
     await retired
     expect(generation.released).toBe(true)
     expect(lines).toEqual([])
@@ -100,7 +113,8 @@ describe('retiring', () => {
   test('or when its drain time is over, which is logged', async () => {
     vi.useFakeTimers()
     const { generation, lines } = make()
-    generation.enter()
+    const late = member()
+    generation.enter(late)
     const retired = generation.retire(1_000)
     await vi.advanceTimersByTimeAsync(999)
     expect(generation.released).toBe(false)
@@ -108,15 +122,16 @@ describe('retiring', () => {
     await retired
     expect(generation.released).toBe(true)
     expect(lines).toEqual([['warn', 'drain time over, letting the generation go', { generation: 7, inFlight: 1 }]])
-    generation.leave()
+    generation.leave(late)
   })
 
   test('several calls all resolve, and leave no timer', async () => {
     vi.useFakeTimers()
     const { generation } = make()
-    generation.enter()
+    const one = member()
+    generation.enter(one)
     const all = [generation.retire(60_000), generation.retire(10_000), generation.retire(30_000)]
-    generation.leave()
+    generation.leave(one)
     await Promise.all(all)
     expect(vi.getTimerCount()).toBe(0)
   })
@@ -124,7 +139,7 @@ describe('retiring', () => {
   test('the least patient of several calls decides', async () => {
     vi.useFakeTimers()
     const { generation } = make()
-    generation.enter()
+    generation.enter(member())
     void generation.retire(60_000)
     const second = generation.retire(10)
     await vi.advanceTimersByTimeAsync(10)
@@ -132,11 +147,40 @@ describe('retiring', () => {
     expect(generation.released).toBe(true)
   })
 
+  test('the reason is one for all generations: the stack of one made at the time would hold the next', async () => {
+    const [one, two] = [make(), make()]
+    for (const { generation } of [one, two]) await generation.release()
+    expect(one.host.draining.reason).toMatchObject({ name: 'AbortError' })
+    expect(one.host.draining.reason).toBe(two.host.draining.reason)
+  })
+
   test('one that never served drains too when it is let go', async () => {
     const { generation, host } = make()
     await generation.release()
     expect(host.draining.aborted).toBe(true)
   })
+})
+
+test('it tells who holds it, the longest-running first, whatever order they leave in', () => {
+  const { generation } = make()
+  const members = ['a', 'b', 'c', 'd', 'e'].map(member)
+  const [a, b, c, d, e] = members as [Member, Member, Member, Member, Member]
+  const held = (most = 10) => generation.holders(most).map(({ id }) => id)
+  for (const each of members) generation.enter(each)
+  expect([held(), held(2), generation.inFlight]).toEqual([['a', 'b', 'c', 'd', 'e'], ['a', 'b'], 5])
+  expect(generation.holders(1)).toEqual([{ id: 'a', route: 'all', client: '::1', ageMs: expect.any(Number) }])
+  for (const [leaving, left] of [
+    [c, ['a', 'b', 'd', 'e']],
+    [a, ['b', 'd', 'e']],
+    [e, ['b', 'd']],
+  ] as const) {
+    generation.leave(leaving)
+    expect(held()).toEqual(left)
+  }
+  generation.enter(a)
+  expect(held()).toEqual(['b', 'd', 'a'])
+  for (const each of [b, d, a]) generation.leave(each)
+  expect([held(), generation.inFlight]).toEqual([[], 0])
 })
 
 describe('the clock', () => {

@@ -1,11 +1,32 @@
-import type { Model } from '../config/model.ts'
+import type { Model, ServiceModel } from '../config/model.ts'
 import type { Awaitable, Connection } from '../contract/hooks.ts'
 import type { Log } from '../contract/host.ts'
-import type { CompiledRoute, Runtime } from '../exchange/route.ts'
+import type { CompiledRoute, Member, Runtime } from '../exchange/route.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
+import type { Service } from '../upstream/service.ts'
 import type { SharedLease, SharedStore } from './shared-store.ts'
+import { within } from './within.ts'
 
 export type ConnectionHook = (connection: Connection) => 'drop' | void
+
+/** A service with the model that it was made of. */
+export interface RunningService {
+  readonly model: ServiceModel
+  readonly service: Service
+}
+
+/** One for all: the stack of one made at the time would hold on to the generation that takes over, and each to the next. */
+const over = new DOMException('a newer generation has taken over, or the gateway closes', 'AbortError')
+
+/** A request that keeps a generation alive. */
+export interface Holder {
+  readonly id: string
+  /** Empty while none has been found. */
+  readonly route: string
+  /** Address of the client. */
+  readonly client: string
+  readonly ageMs: number
+}
 
 /**
  * One loaded config, running: its routes, its plugins' hooks and what they opened. A request ends in the generation it
@@ -20,10 +41,16 @@ export class Generation implements Runtime {
   readonly store: SharedStore
   readonly lease: SharedLease
   /** Set once every plugin has been asked about every route; no request comes before. */
-  router: Router<CompiledRoute> = compileRouter([])
+  router: Router<number> = compileRouter([])
+  readonly compiled: CompiledRoute[] = []
   connectionHooks: readonly { readonly plugin: string; readonly run: ConnectionHook }[] = []
 
+  /** For the next generation to take over what stays. */
+  readonly services = new Map<string, RunningService>()
+
   #inFlight = 0
+  #oldest: Member | undefined
+  #newest: Member | undefined
   #released: Promise<void> | undefined
   readonly #onIdle = new Set<() => void>()
   readonly #draining = new AbortController()
@@ -52,13 +79,41 @@ export class Generation implements Runtime {
     return this.#inFlight
   }
 
-  enter(): void {
-    this.#inFlight++
+  routeAt(place: number): CompiledRoute {
+    const route = this.compiled[place]
+    if (route === undefined) throw new TypeError(`the router leads to a route ${place} that is not there`)
+    return route
   }
 
-  leave(): void {
+  enter(member: Member): void {
+    this.#inFlight++
+    member.older = this.#newest
+    if (this.#newest === undefined) this.#oldest = member
+    else this.#newest.newer = member
+    this.#newest = member
+  }
+
+  leave(member: Member): void {
+    const { older, newer } = member
+    if (older === undefined) this.#oldest = newer
+    else older.newer = newer
+    if (newer === undefined) this.#newest = older
+    else newer.older = older
+    member.older = undefined
+    member.newer = undefined
     this.#inFlight--
     if (this.#inFlight === 0) for (const resolve of this.#onIdle) resolve()
+  }
+
+  /** The longest-running requests in it. */
+  holders(most = 20): Holder[] {
+    const holders: Holder[] = []
+    const now = performance.now()
+    for (let member = this.#oldest; member !== undefined && holders.length < most; member = member.newer) {
+      const { id, route, client } = member
+      holders.push({ id, route, client: client.address, ageMs: Math.round(now - member.startedAt) })
+    }
+    return holders
   }
 
   /** Runs when the generation is let go, newest first; at once when it has been. */
@@ -72,7 +127,7 @@ export class Generation implements Runtime {
    * `drainTimeoutMs`; of several calls the one with the least patience counts.
    */
   async retire(drainTimeoutMs: number): Promise<void> {
-    this.#draining.abort()
+    this.#draining.abort(over)
     await this.#idle(drainTimeoutMs)
     await this.release()
   }
@@ -101,16 +156,16 @@ export class Generation implements Runtime {
 
   async #release(): Promise<void> {
     // Also when no other took over: a build that failed half-way has started what watches this signal.
-    this.#draining.abort()
+    this.#draining.abort(over)
     for (const { plugin, run } of this.#cleanups.splice(0).reverse()) await this.#cleanUp(plugin, run)
-    for (const { name, error } of await this.lease.release()) {
+    for (const { name, error } of await this.lease.release(this.model.setupTimeoutMs)) {
       this.log.error(`shared "${name}" failed to close`, { generation: this.id, err: error })
     }
   }
 
   async #cleanUp(plugin: string, run: () => Awaitable<void>): Promise<void> {
     try {
-      await run()
+      await within(this.model.setupTimeoutMs, run())
     } catch (error) {
       this.log.error(`plugin "${plugin}" failed in a clean-up`, { generation: this.id, plugin, err: error })
     }

@@ -43,11 +43,11 @@ test('it is closed when the last lease lets go, once, however often each asked',
   const state = counted()
   const [a, b] = [store.lease(), store.lease()]
   for (const lease of [a, a, b]) lease.share(state.declaration)
-  await a.release()
+  await a.release(1_000)
   expect(state.closed).toEqual([])
-  await b.release()
+  await b.release(1_000)
   expect(state.closed).toEqual([1])
-  await Promise.all([a.release(), b.release()])
+  await Promise.all([a.release(1_000), b.release(1_000)])
   expect(state.closed).toEqual([1])
   expect(store.names).toEqual([])
 })
@@ -57,7 +57,7 @@ test('after it was closed the next to ask makes a new one', async () => {
   const state = counted()
   const first = store.lease()
   first.share(state.declaration)
-  await first.release()
+  await first.release(1_000)
   expect(store.lease().share(state.declaration)).toEqual({ number: 2 })
 })
 
@@ -68,7 +68,7 @@ test('whoever asks while the old one is being closed gets a new one', async () =
   const declaration = { name: 'slow', create: () => ++made, close: () => closing.promise }
   const first = store.lease()
   first.share(declaration)
-  const released = first.release()
+  const released = first.release(1_000)
   expect(store.lease().share(declaration)).toBe(2)
   closing.resolve()
   expect(await released).toEqual([])
@@ -99,7 +99,7 @@ test('what throws when it is made is not kept, and the next to ask tries again',
   expect(() => lease.share(declaration)).toThrow('boom')
   expect(store.names).toEqual([])
   expect(lease.share(declaration)).toBe(2)
-  expect(await lease.release()).toEqual([])
+  expect(await lease.release(1_000)).toEqual([])
 })
 
 test('what fails to close is told by name, and keeps no other from closing', async () => {
@@ -115,7 +115,7 @@ test('what fails to close is told by name, and keeps no other from closing', asy
   })
   lease.share({ name: 'rejects', create: () => 1, close: () => Promise.reject(new Error('later')) })
   lease.share(state.declaration)
-  const failures = await lease.release()
+  const failures = await lease.release(1_000)
   expect(failures.map(({ name, error }) => `${name}: ${(error as Error).message}`).toSorted()).toEqual([
     'rejects: later',
     'throws: at once',
@@ -127,7 +127,7 @@ test('what fails to close is told by name, and keeps no other from closing', asy
 test('a lease that was let go gives nothing more: nobody would close it', async () => {
   const store = new SharedStore()
   const lease = store.lease()
-  await lease.release()
+  await lease.release(1_000)
   expect(() => lease.share(counted().declaration)).toThrow(
     '"test.value" is asked for by a generation that has been let go',
   )

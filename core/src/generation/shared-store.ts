@@ -1,6 +1,7 @@
 import type { Awaitable } from '../contract/hooks.ts'
 import type { Shared } from '../contract/host.ts'
 import { alone, type WorkerGroup } from '../group/worker-group.ts'
+import { within } from './within.ts'
 
 interface Entry {
   readonly value: unknown
@@ -70,8 +71,8 @@ export class SharedLease {
     return entry.value as T
   }
 
-  /** Closes what nobody else holds, and returns what failed to close. */
-  async release(): Promise<SharedFailure[]> {
+  /** Closes what nobody else holds, and returns what failed to close, or did not within `limitMs`. */
+  async release(limitMs: number): Promise<SharedFailure[]> {
     this.#released = true
     const failures: SharedFailure[] = []
     const closing: Promise<void>[] = []
@@ -79,7 +80,7 @@ export class SharedLease {
       const entry = this.#entries.get(name)
       if (entry === undefined || --entry.leases > 0) continue
       this.#entries.delete(name)
-      const close = async () => entry.close()
+      const close = async () => within(limitMs, entry.close())
       closing.push(close().catch(error => void failures.push({ name, error })))
     }
     this.#held.clear()

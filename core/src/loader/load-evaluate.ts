@@ -39,11 +39,13 @@ function canCompile(module: object): module is CompilingModule {
  * module is never collected. The name must be new each time, and the Module object must live as long as the generation
  * does, or its source map is collected with it; the bundle's own scope holds on to `module` for that.
  */
-export function compileBundle(code: string, name: string): CompiledBundle {
+export function compileBundle(code: string, map: string, name: string): CompiledBundle {
   if (!process.sourceMapsEnabled) setSourceMapsSupport(true, { nodeModules: false, generatedCode: false })
   const module = new Module(name)
   module.filename = name
   if (!canCompile(module)) throw new Error('This version of Node cannot compile a config: Module#_compile is missing')
+  // By itself, since Node goes through the whole text that a map comes with, letter by letter.
+  module._compile(`//# sourceMappingURL=${map}`, name, 'commonjs')
   module._compile(code, name, 'commonjs')
   const run: unknown = module.exports
   if (typeof run !== 'function') throw new Error('The bundle did not compile to a function')

@@ -2,6 +2,7 @@ import type { Problem } from '../config/problem.ts'
 import { type CompiledBundle, compileBundle, evaluateBundle, importMeta } from './load-evaluate.ts'
 import { pinKernel } from './load-kernel.ts'
 import { thrownAt, thrownProblem } from './load-problem.ts'
+import { stuckProblem } from './load-stuck.ts'
 
 /** A config's code, to be run in other threads as well, however its files may have changed since. */
 export interface PortableBundle {
@@ -10,6 +11,8 @@ export interface PortableBundle {
   /** Of the script; unique in the process. */
   readonly name: string
   readonly code: string
+  /** Its source map, as a data URL. */
+  readonly map: string
   /** What it imports: packages by URL, modules of the kernel by specifier. */
   readonly externals: readonly string[]
   /** Real paths of the files in it. */
@@ -44,20 +47,20 @@ export function runPortable(bundle: PortableBundle, kernel: Readonly<Record<stri
 
 /** Runs a bundle and takes the config that it exports. Never rejects. */
 export async function runBundle(
-  { entry, name, code, sources }: PortableBundle,
+  { entry, name, code, map, sources }: PortableBundle,
   externals: ReadonlyMap<string, object>,
   limit: TimeLimit,
 ): Promise<BundleRun> {
   const files = new Set(sources)
   try {
-    const compiled = compileBundle(code, name)
+    const compiled = compileBundle(code, map, name)
     const host = { external: (key: string) => externals.get(key), meta: importMeta }
     const { namespace, warnings } = await evaluateBundle(compiled, host, files, limit.signal)
     if (!('default' in namespace)) return { ok: false, problems: [noDefaultExport(entry, Object.keys(namespace))] }
     return { ok: true, config: namespace.default, warnings, compiled }
   } catch (error) {
     const problem = limit.signal.aborted
-      ? timedOut(entry, limit)
+      ? stuckProblem(entry, { sources: files, importing: new Set() }, limit.ms)
       : thrownProblem(error, thrownAt(error, name, files), entry)
     return { ok: false, problems: [problem] }
   }
@@ -79,10 +82,4 @@ function noDefaultExport(file: string, names: readonly string[]): Problem {
     names.length === 0 ? 'The config exports nothing' : `The config exports ${names.join(', ')}, but no default`
   const hint = 'Write `export default defineConfig({ … })`.'
   return { severity: 'error', code: 'CONFIG_NO_DEFAULT_EXPORT', message, hint, file }
-}
-
-export function timedOut(file: string, { ms }: TimeLimit): Problem {
-  const message = `The config was not evaluated within ${ms} ms`
-  const hint = 'A top-level await may never settle, here or in a module that it imports.'
-  return { severity: 'error', code: 'CONFIG_TIMEOUT', message, hint, file }
 }

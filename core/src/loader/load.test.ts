@@ -294,17 +294,26 @@ describe('what can be wrong', () => {
     })
   })
 
-  test.each([
-    ['in the config', `await new Promise(() => {})\nexport default {}`],
-    ['of the export', 'export default new Promise(() => {})'],
-    ['in a package', `import 'hangs'\nexport default {}`],
-  ])('an await without end %s', async (_, source) => {
+  test.each<[string, string, [number, number, string]]>([
+    [
+      'in the config',
+      `const a = async () => await 1\n  await new Promise(() => {})\nexport default {}`,
+      [2, 3, 'gateway.config.ts'],
+    ],
+    ['in a loop', `for await (const _ of [new Promise(() => {})]) {}\nexport default {}`, [1, 1, 'gateway.config.ts']],
+    ['of the export', 'export default new Promise(() => {})', [1, 16, 'gateway.config.ts']],
+    ['in a module', `import './hangs.ts'\nexport default {}`, [2, 7, 'hangs.ts']],
+    ['in a package', `export const a = 1\nimport 'hangs'\nexport default {}`, [2, 1, 'gateway.config.ts']],
+  ])('an await without end %s', async (_, source, place) => {
     write({
       'gateway.config.ts': source,
+      'hangs.ts': `\nvoid (await new Promise(() => {}))`,
       'node_modules/hangs/package.json': '{"name":"hangs","type":"module","main":"./index.js"}',
       'node_modules/hangs/index.js': 'await new Promise(() => {})',
     })
-    expect(await problemsOf('gateway.config.ts', { timeoutMs: 300 })).toMatchObject([{ code: 'CONFIG_TIMEOUT' }])
+    expect(await problemsOf('gateway.config.ts', { timeoutMs: 300 })).toMatchObject([
+      { code: 'CONFIG_TIMEOUT', ...at(...place) },
+    ])
   })
 
   test('no file, YAML, and formats that are none', async () => {

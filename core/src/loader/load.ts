@@ -4,14 +4,15 @@ import { whyUnreadable } from '../config/environment/read-small-file.ts'
 import { collectReadings, type Readings } from '../config/environment/readings.ts'
 import { normalise } from '../config/normalise.ts'
 import type { Problem } from '../config/problem.ts'
-import { bundleConfig, type ContentHash, type Graph } from './load-bundle.ts'
+import { bundleConfig, type ContentHash, contentHash, type Graph } from './load-bundle.ts'
 import { applyEnvFile } from './load-env-file.ts'
 import type { CompiledBundle } from './load-evaluate.ts'
 import { pinKernel } from './load-kernel.ts'
 import { type SourcePlace, thrownAt, thrownProblem } from './load-problem.ts'
 import { faultProblems, variableHashes, watchFaults, withoutConsequences } from './load-readings.ts'
 import { realPath } from './load-resolve.ts'
-import { type BundleRun, inTime, type PortableBundle, runBundle, timedOut } from './load-run.ts'
+import { inTime, type PortableBundle, runBundle } from './load-run.ts'
+import { stuckProblem } from './load-stuck.ts'
 
 export type { SourcePlace } from './load-problem.ts'
 
@@ -25,6 +26,9 @@ export interface LoadOptions {
   kernel?: Readonly<Record<string, object>>
   /** A `.env` file, read anew at each load; variables that were set outside of it win. */
   envFile?: string | undefined
+  /** The load that serves, and the files that have changed since. */
+  serving?: LoadedConfig | undefined
+  changed?: readonly string[]
 }
 
 interface Watched {
@@ -43,6 +47,8 @@ export interface LoadedConfig extends Watched {
   config: unknown
   /** The environment variables that the config asked for, with hashes of what they held; undefined: not set. */
   variables: ReadonlyMap<string, ContentHash | undefined>
+  /** Hash of all local modules, without their comments, and of the environment that they ran in. */
+  code: ContentHash
   warnings: Problem[]
   /** What it was evaluated from. */
   bundle: PortableBundle
@@ -79,10 +85,14 @@ let loads = 0
 /**
  * Loads a config and its graph of local files afresh. Never rejects and leaves nothing of a failed load behind: what is
  * wrong comes back as problems with file, line and column. Packages are loaded once per process.
+ *
+ * When the changed files are modules, and the code is that of the serving load all the same (an edited comment, an edit
+ * taken back), nothing runs: the config is the serving one, the same object.
  */
 export async function loadConfigFile(file: string, options: LoadOptions = {}): Promise<LoadResult> {
+  const { serving, changed = [] } = options
   const entry = resolve(file)
-  const graph: Graph = { sources: new Set(), watch: new Map([[entry, undefined]]) }
+  const graph: Graph = { sources: new Set(), watch: new Map([[entry, undefined]]), importing: new Set() }
   const refused = refuse(entry)
   if (refused !== undefined) return { ok: false, problems: [refused], ...watched(graph) }
 
@@ -103,15 +113,21 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
   return inTime(options.timeoutMs, async limit => {
     try {
       const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {} })
-      const { code, problems, externals } = await unlessAborted(bundling, limit.signal)
+      const { code, map, problems, externals } = await unlessAborted(bundling, limit.signal)
       if (code === undefined) return fail(problems)
-      const bundle = { entry, name, code, externals: [...externals.keys()], sources: [...graph.sources] }
+      const hash = contentHash(code + JSON.stringify(process.env))
+      if (hash === serving?.code && isCodeAlone(changed, graph)) return { ...serving, ...watched(graph) }
+      const bundle = { entry, name, code, map, externals: [...externals.keys()], sources: [...graph.sources] }
       const run = await collectReadings(readings, () => runBundle(bundle, externals, limit))
       if (!run.ok) return fail(run.problems)
       if (readings.faults.length > 0) return fail(normalise(run.config).problems, run.config)
-      return loaded(run, variableHashes(readings), problems, bundle, graph)
+      const { config, warnings, compiled } = run
+      const variables = variableHashes(readings)
+      return { ...held(compiled, graph), config, code: hash, variables, bundle, warnings: [...problems, ...warnings] }
     } catch (error) {
-      return fail([limit.signal.aborted ? timedOut(entry, limit) : thrownProblem(error, undefined, entry)])
+      return fail([
+        limit.signal.aborted ? stuckProblem(entry, graph, limit.ms) : thrownProblem(error, undefined, entry),
+      ])
     }
   })
 }
@@ -126,33 +142,27 @@ function readEnvFile(file: string, graph: Graph): Problem | undefined {
   }
 }
 
-function loaded(
-  { config, warnings, compiled }: Extract<BundleRun, { ok: true }>,
-  variables: LoadedConfig['variables'],
-  problems: readonly Problem[],
-  bundle: PortableBundle,
+/** Holds on to the code's source map, which lives as long as the compiled code does. */
+function held(
+  compiled: CompiledBundle,
   graph: Graph,
-): LoadedConfig {
+): Pick<LoadedConfig, 'ok' | 'sourceOf' | 'dispose' | keyof Watched> {
   // The source map lives as long as the compiled code does.
-  let held: CompiledBundle | undefined = compiled
-  const sourceOf = (error: unknown) => held && thrownAt(error, held.name, graph.sources)
+  let kept: CompiledBundle | undefined = compiled
+  const sourceOf = (error: unknown) => kept && thrownAt(error, kept.name, graph.sources)
   const dispose = () => {
-    held = undefined
+    kept = undefined
   }
-  return {
-    ok: true,
-    config,
-    variables,
-    warnings: [...problems, ...warnings],
-    bundle,
-    sourceOf,
-    dispose,
-    ...watched(graph),
-  }
+  return { ok: true, sourceOf, dispose, ...watched(graph) }
 }
 
 function watched({ watch }: Graph): Watched {
   return { files: [...watch.keys()], hashes: watch }
+}
+
+/** Not so when nobody knows what changed, or when it is a file that the code reads while it runs. */
+function isCodeAlone(changed: readonly string[], { watch }: Graph): boolean {
+  return changed.length > 0 && changed.every(file => watch.has(file))
 }
 
 function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {

@@ -59,7 +59,7 @@ export function locate(
   }
 }
 
-function placeOf({ file, text }: Source, { start }: Span): SourcePlace {
+export function placeOf({ file, text }: Source, { start }: Span): SourcePlace {
   const lineStart = text.lastIndexOf('\n', start - 1) + 1
   let line = 1
   for (let index = text.indexOf('\n'); index !== -1 && index < start; index = text.indexOf('\n', index + 1)) line += 1

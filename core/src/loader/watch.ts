@@ -5,7 +5,7 @@ import { type WatchedFolder, watchFolder } from './watch-folder.ts'
 import { entriesOf, type WatchedEntry } from './watch-path.ts'
 
 export interface WatchOptions {
-  /** Quiet time after the last event before files are compared, in milliseconds; default 50. */
+  /** Quiet time after the last event before files are compared, in milliseconds; default 20. */
   debounceMs?: number
   /** How long a file may stay empty or missing before that counts as its content, in milliseconds; default 250. */
   settleMs?: number
@@ -38,7 +38,7 @@ const emptyHash = contentHash('')
  * target when a link is pointed elsewhere.
  */
 export function watchFiles(onChange: (changed: string[]) => void, options: WatchOptions = {}): FileWatcher {
-  const { debounceMs = 50, settleMs = 250, rehashMs = 15_000, pollMs = 1_000, onWarning } = options
+  const { debounceMs = 20, settleMs = 250, rehashMs = 15_000, pollMs = 1_000, onWarning } = options
   /** Watched files with the directory entries that they depend on. */
   const tracked = new Map<string, WatchedEntry[]>()
   const contents = new Map<string, ContentHash | undefined>()

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { whole } from '../slices.ts'
 import { findConflicts, findDuplicates } from './conflicts.ts'
 import { type Pattern, parsePattern } from './pattern.ts'
 import type { Predicate } from './predicate.ts'
@@ -248,7 +249,7 @@ describe('for random tables', () => {
         for (const { route: name } of reported) expect(chosen).not.toContain(name)
         const names = new Set(reported.map(({ route: name }) => name))
         for (const { name } of routes) if (!chosen.has(name)) expect(names).toContain(name)
-        const duplicates = findDuplicates(routes).map(({ route: name }) => name)
+        const duplicates = whole(findDuplicates(routes)).map(({ route: name }) => name)
         expect(duplicates.sort()).toEqual(
           reported.flatMap(({ kind, route: name }) => (kind === 'duplicate' ? name : [])),
         )

@@ -1,3 +1,4 @@
+import type { Sliced } from '../slices.ts'
 import { compareSpecificity, compareText } from './endpoint.ts'
 import { parseHostPattern } from './host.ts'
 import type { Pattern } from './pattern.ts'
@@ -49,9 +50,9 @@ type Asked = Omit<RouteSpec<unknown>, 'value' | 'patterns'> &
   (Pick<RouteSpec<unknown>, 'patterns'> | { readonly pattern: Pattern })
 
 /** Routes that ask for exactly what another asks for, by name the first of them. */
-export function findDuplicates(routes: readonly Asked[]): Conflict[] {
+export function* findDuplicates(routes: readonly Asked[]): Sliced<Conflict[]> {
   const byKey = new Map<string, Entry[]>()
-  for (const route of routes) addByKey(byKey, route)
+  for (const route of routes) yield void addByKey(byKey, route)
   return duplicatesOf(byKey)
 }
 

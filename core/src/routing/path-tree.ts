@@ -1,3 +1,4 @@
+import type { Sliced } from '../slices.ts'
 import { compareEndpoints, type Endpoint, pick } from './endpoint.ts'
 import type { FieldReader } from './predicate.ts'
 
@@ -47,15 +48,16 @@ export function insert<T>(table: Node<T>, endpoint: Endpoint<T>): void {
 }
 
 /** Sorts each list of endpoints and makes the hash tables: after the last insert, before the first walk. */
-export function seal<T>(node: Node<T>): void {
+export function* seal<T>(node: Node<T>): Sliced<void> {
+  yield
   node.here?.sort(compareEndpoints)
   node.wildcard?.sort(compareEndpoints)
-  if (node.param !== undefined) seal(node.param)
+  if (node.param !== undefined) yield* seal(node.param)
   if (node.literals.size === 0) return
   const size = 2 ** Math.ceil(Math.log2(node.literals.size * 2))
   const runs = new Array<Run<T> | undefined>(size).fill(undefined)
   for (const [text, child] of node.literals) {
-    seal(child)
+    yield* seal(child)
     const run = runOf(text, child)
     let slot = run.hash & (size - 1)
     while (runs[slot] !== undefined) slot = (slot + 1) & (size - 1)

@@ -1,3 +1,4 @@
+import { type Sliced, whole } from '../slices.ts'
 import { answers, type Endpoint } from './endpoint.ts'
 import { parseHostPattern } from './host.ts'
 import { collect, createNode, insert, type Node, seal, walk } from './path-tree.ts'
@@ -65,12 +66,18 @@ const notFound: Miss = { found: false, status: 404, allow: [] }
 
 /** @throws TypeError for a host that is no host pattern: check hosts with `parseHostPattern` before */
 export function compileRouter<T>(routes: readonly RouteSpec<T>[]): Router<T> {
+  return whole(compileInSlices(routes))
+}
+
+/** The same, to be done in slices. */
+export function* compileInSlices<T>(routes: Iterable<RouteSpec<T>>): Sliced<Router<T>> {
   const any = createNode<T>()
   // By `api.example.com` and, for a wildcard, `.example.com`.
   const tables = new Map<string, Node<T>>()
   // A list of its own for each of 10,000 routes would be as many places in memory, out of the processor's cache.
   const methodLists = new Map<string, readonly string[]>()
   for (const route of routes) {
+    yield
     const list = route.methods.join()
     const methods = methodLists.get(list) ?? route.methods
     methodLists.set(list, methods)
@@ -80,7 +87,7 @@ export function compileRouter<T>(routes: readonly RouteSpec<T>[]): Router<T> {
       for (const table of tablesFor(route)) insert(table, endpoint)
     }
   }
-  for (const table of [any, ...tables.values()]) seal(table)
+  for (const table of [any, ...tables.values()]) yield* seal(table)
 
   function tablesFor(route: RouteSpec<T>): Iterable<Node<T>> {
     if (route.hosts.length === 0) return [any]

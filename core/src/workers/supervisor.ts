@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { ResourceLimits } from 'node:worker_threads'
 import type { Model } from '../config/model.ts'
-import { normalise } from '../config/normalise.ts'
+import { type Normalised, normaliseAfter } from '../config/normalise.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { maxWorkers } from '../config/schema.ts'
 import type { ExplainRequest, Explanation } from '../control/explanation.ts'
@@ -13,6 +13,7 @@ import type { ListenerAddress } from '../listen/listener.ts'
 import { listenerNames, type Ports } from '../listen/listener-set.ts'
 import type { PortableBundle } from '../loader/load-run.ts'
 import type { LevelledLog, LogLevel } from '../log.ts'
+import { inSlices } from '../slices.ts'
 import { MemoryRegistry } from './memory-registry.ts'
 import type { Job } from './messages.ts'
 import { clearRow, countRows } from './shared-counts.ts'
@@ -32,6 +33,8 @@ export interface SupervisorOptions {
 
 /** The config that serves now. */
 export interface Taken {
+  /** False when it says what the one before said, and nothing was done. */
+  readonly changed: boolean
   readonly model: Model
   readonly warnings: readonly Problem[]
 }
@@ -64,12 +67,13 @@ export class Supervisor {
   generation = 0
 
   readonly #options: SupervisorOptions
+  /** Of the config that serves, for the next to be compared with. */
+  #normalised: Normalised | undefined
   readonly #registry = new MemoryRegistry()
   readonly #gateway = randomUUID()
   readonly #secret = randomBytes(32)
   #files: readonly string[] = []
   #asked: readonly string[] = []
-  #model: Model | undefined
   /** The one worker, where it is in this thread. */
   #kernel: Kernel | undefined
   /** What the threads serve; undefined as long as there are none. */
@@ -121,8 +125,9 @@ export class Supervisor {
 
   /** As {@link Gateway.describe}. */
   async describe(salt?: string): Promise<SerialisedModel> {
-    if (this.#model === undefined) throw new TypeError('nothing serves yet')
-    return serialiseModel(this.#model, salt)
+    const model = this.#normalised?.model
+    if (model === undefined) throw new TypeError('nothing serves yet')
+    return serialiseModel(model, salt)
   }
 
   /**
@@ -132,29 +137,35 @@ export class Supervisor {
   take(config: unknown, bundle: PortableBundle): Promise<Taken> {
     return this.#inTurn(async () => {
       if (this.#closed !== undefined) throw new TypeError('the gateway is closed')
-      const { model, problems, files } = normalise(config)
+      const normalised = await inSlices(normaliseAfter(this.#normalised, config))
+      const { model, problems, files } = normalised
       this.#asked = files
       if (model === undefined) throw new ConfigProblems(problems)
-      const workers = workerCount(this.#options.workers ?? model.workers)
-      const generation = this.generation + 1
-      if (workers === 1 && this.#job === undefined) await this.#takeHere(generation, model)
-      else {
-        const level = this.#options.logLevel ?? model.log.level
-        await this.#takeInThreads({
-          generation,
-          workers,
-          bundle,
-          environment: { ...process.env },
-          listeners: model.listeners,
-          level,
-        })
-      }
-      this.generation = generation
-      this.#model = model
+      const changed = model !== this.#normalised?.model
+      if (changed) await this.#takeModel(model, bundle)
+      this.#normalised = normalised
       this.#files = files
       this.warnings = problems
-      return { model, warnings: problems }
+      return { changed, model, warnings: problems }
     })
+  }
+
+  async #takeModel(model: Model, bundle: PortableBundle): Promise<void> {
+    const workers = workerCount(this.#options.workers ?? model.workers)
+    const generation = this.generation + 1
+    if (workers === 1 && this.#job === undefined) await this.#takeHere(generation, model)
+    else {
+      const level = this.#options.logLevel ?? model.log.level
+      await this.#takeInThreads({
+        generation,
+        workers,
+        bundle,
+        environment: { ...process.env },
+        listeners: model.listeners,
+        level,
+      })
+    }
+    this.generation = generation
   }
 
   /** Stops accepting, lets requests end within the drain time, ends every worker. */
@@ -259,7 +270,9 @@ export class Supervisor {
 
   /** Lets a thread close and end; one that does not is ended. */
   async #end(thread: WorkerThread, patience?: 'patient'): Promise<void> {
-    await within((this.#model?.drainTimeoutMs ?? 0) + graceMs, thread.call('close', patience)).catch(() => {})
+    await within((this.#normalised?.model?.drainTimeoutMs ?? 0) + graceMs, thread.call('close', patience)).catch(
+      () => {},
+    )
     await thread.terminate()
   }
 

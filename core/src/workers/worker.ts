@@ -1,7 +1,7 @@
 /** A worker thread: a kernel, and the main thread's word on what it serves. Started by worker-thread.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Model } from '../config/model.ts'
-import { normalise } from '../config/normalise.ts'
+import { type Normalised, normaliseAfter } from '../config/normalise.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { type Kernel, openKernel } from '../gateway.ts'
@@ -9,6 +9,7 @@ import * as core from '../index.ts'
 import type { Ports } from '../listen/listener-set.ts'
 import { runPortable } from '../loader/load-run.ts'
 import { createLog } from '../log.ts'
+import { inSlices } from '../slices.ts'
 import type { Answer, Call, CallName, Calls, Failure, Job, WorkerSetup } from './messages.ts'
 import { surviveFaults } from './survive-faults.ts'
 import { threadGroup } from './thread-group.ts'
@@ -28,6 +29,8 @@ interface Prepared {
 /** Undefined until the first config has been prepared. */
 let kernel: Kernel | undefined
 let prepared: Prepared | undefined
+/** The config tried last, for the next to be compared with. */
+let known: Normalised | undefined
 
 async function prepareFirst({ job, taken, leads }: Calls['prepare']['in'], model: Model): Promise<Prepared> {
   log.level = job.level
@@ -94,8 +97,11 @@ async function modelOf({ bundle, environment, listeners }: Job): Promise<Model> 
   const run = await runPortable(bundle, { '@gateway/core': core })
   if (!run.ok) throw new ConfigProblems(run.problems)
   // Where to listen, and with which certificates, has been read once for all.
-  const { model, problems } = normalise(isObject(run.config) ? { ...run.config, listen: [] } : run.config)
+  const config = isObject(run.config) ? { ...run.config, listen: [] } : run.config
+  const normalised = await inSlices(normaliseAfter(known, config))
+  const { model, problems } = normalised
   if (model === undefined) throw new ConfigProblems(problems)
+  known = normalised
   return { ...model, listeners }
 }
 

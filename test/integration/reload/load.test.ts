@@ -1,35 +1,13 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { definePlugin } from '@gateway/core'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { startUpstream } from '../../support/upstream.ts'
-import type { ClientReport } from './clients.ts'
+import { startClients } from './start-clients.ts'
 
 const clients = 64
 const reloads = 50
-
-async function startClients(port: number): Promise<{ warm: Promise<unknown>; stop(): Promise<ClientReport> }> {
-  const child = fork(new URL('./clients.ts', import.meta.url), [`${port}`, `${clients}`], { execArgv: [] })
-  const exited = once(child, 'exit')
-  onCleanup('clients', async () => {
-    child.kill('SIGKILL')
-    await exited
-  })
-  return {
-    warm: once(child, 'message'),
-    async stop() {
-      const reported = new Promise<ClientReport>(resolve => {
-        child.on('message', message => typeof message === 'object' && resolve(message as ClientReport))
-      })
-      child.send('stop')
-      return reported
-    },
-  }
-}
 
 test(`${clients} busy keep-alive clients notice nothing of ${reloads} reloads`, async () => {
   const echo = await startUpstream((request, response) => {
@@ -75,7 +53,7 @@ test(`${clients} busy keep-alive clients notice nothing of ${reloads} reloads`, 
     },
   })
   const { gateway, port } = await startGateway(config(0))
-  const load = await startClients(port)
+  const load = startClients(port, clients)
   await load.warm
   for (let round = 1; round <= reloads; round++) {
     const before = finished

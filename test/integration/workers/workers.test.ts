@@ -58,7 +58,7 @@ test('two workers serve one port, share memory and hear each other; a reload rea
   expect(await versions()).toEqual(['3', '3'])
   expect((await get(second, '/count')).body).toBe('3')
   await eventually(async () =>
-    expect(await gateway.supervisor.generations()).toEqual([
+    expect(await gateway.supervisor.generations()).toMatchObject([
       { worker: 0, generations: [{ id: 2, state: 'serving', inFlight: 0 }] },
       { worker: 1, generations: [{ id: 2, state: 'serving', inFlight: 0 }] },
     ]),

@@ -36,19 +36,30 @@ export class Secret {
   }
 }
 
-const inline = new WeakSet<Secret>()
+/** Where the secrets made here come from. */
+const sources = new WeakMap<Secret, 'inline' | 'variable' | 'file'>()
+
+function from(source: 'inline' | 'variable' | 'file', made: Secret): Secret {
+  sources.set(made, source)
+  return made
+}
 
 /** The secret itself, or one made of a text that stands in a config. */
 export function toSecret(value: string | Secret): Secret {
   if (value instanceof Secret) return value
-  const made = new Secret('inline', () => value)
-  inline.add(made)
-  return made
+  return from('inline', new Secret('inline', () => value))
 }
 
 /** Whether it was made of a text that stands in a config. */
 export function isInline(value: Secret): boolean {
-  return inline.has(value)
+  return sources.get(value) === 'inline'
+}
+
+/** Whether one may stand for the other: they come from the same place and hold the same text. */
+export function isSameSecret(a: Secret, b: Secret): boolean {
+  if (a === b) return true
+  const source = sources.get(a)
+  return source !== undefined && source === sources.get(b) && a.name === b.name && a.value === b.value
 }
 
 interface SecretSource {
@@ -68,13 +79,13 @@ export const secret: SecretSource = Object.assign(fromVariable, { file: fromFile
 function fromVariable(name: string): Secret {
   const value =
     readVariable(name) ?? missingVariable(name, 'take it from a file: secret.file(path)', placeholderText(name))
-  return new Secret(name, () => value)
+  return from('variable', new Secret(name, () => value))
 }
 
 function fromFile(path: string): Secret {
   const file = resolve(path)
   try {
-    return new Secret(path, followSecretFile(file, path))
+    return from('file', new Secret(path, followSecretFile(file, path)))
   } catch (error) {
     const message = `cannot read the secret file ${path}: ${whyUnreadable(error)}`
     const placeholder = placeholderText(path)
