@@ -6,7 +6,7 @@ import { globSync, readFileSync } from 'node:fs'
  * crafts (wire, router, pools), without the command line, its loader, lints, workers and what it asks a gateway, without
  * what a config takes from its environment, and without tests.
  */
-const kernelLimit = 5_500
+const kernelLimit = 5_600
 const fileLimit = 450
 
 const lines = (file: string) => readFileSync(file, 'utf8').split('\n').length - 1
