@@ -52,7 +52,8 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     const bodyLength = exchange.uploadFilters === undefined ? stream.bodyLength : -1
     // A plugin may have set one of them; what frames the message is decided by the wire layer alone.
     this.headers.removeHopByHop()
-    const request = { method: exchange.method, target: this.path, fields: this.headers, bodyLength }
+    const { method, foundStale: fresh } = exchange
+    const request = { method, target: this.path, fields: this.headers, bodyLength, fresh }
     this.client = this.target.pool.request(request, compiled.timeouts, this)
     if (this.#connected) this.#startUpload()
   }

@@ -240,6 +240,7 @@ const attemptEvents: AttemptEvents = {
   failed(run, error) {
     const { exchange } = run
     if (run.accepted) return exchange.headSent ? cutOff(exchange, error) : fail(exchange, error)
+    if (run.client?.reused === true) exchange.foundStale = true
     if (run.client?.untouched === true) exchange.unreachable = [...(exchange.unreachable ?? []), run.target]
     const verdict = endAttempt(run, { error })
     if (run.replayable && verdict !== 'fail' && (verdict === 'retry' || isSafeToRepeat(run, error))) attempt(exchange)

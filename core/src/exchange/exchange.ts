@@ -69,6 +69,8 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   target: Summary['target']
   /** Targets that an attempt found no connection to. */
   unreachable: readonly UpstreamTarget[] | undefined
+  /** A kept connection was found closed under it, and others may be: the next attempt gets one of its own. */
+  foundStale = false
   filters: FilterChain | undefined
   /** Of the request's body. */
   uploadFilters: FilterChain | undefined

@@ -103,6 +103,8 @@ export interface ClientRequest {
   readonly bodyLength: BodyLength
   /** Protocol to ask an upgrade to; the wire layer writes Connection and Upgrade. */
   readonly upgrade?: string | undefined
+  /** Not on a connection that has served before: one of them has just turned out to be closed. */
+  readonly fresh?: boolean
 }
 
 /** Timeouts of one attempt in milliseconds; 0 means none. */

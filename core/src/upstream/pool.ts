@@ -113,7 +113,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
     const stream = new RequestStream(request, timeouts, handler, this)
     const now = performance.now()
     this.#endpoint.names?.check(now)
-    const connection = this.#takeIdle(now)
+    const connection = request.fresh === true ? undefined : this.#takeIdle(now)
     if (connection !== undefined) stream.connect(connection, now)
     else this.#enqueue(stream, now)
     return stream

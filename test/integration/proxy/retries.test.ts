@@ -92,6 +92,23 @@ describe('a kept connection that closes under a request', () => {
     }
   })
 
+  test('is not followed by another of them', async () => {
+    // Each connection serves once and closes under its second request; three are kept.
+    const waiting: Wire[] = []
+    const upstream = await rawUpstream(async wire => {
+      await wire.request()
+      waiting.push(wire)
+      if (waiting.length === 3) for (const other of waiting) other.send(responseText(200, [], 'hello'))
+      if (waiting.length > 3) wire.send(responseText(200, [], 'hello'))
+      await wire.request()
+      wire.socket.end()
+    })
+    const { port } = await startGateway(proxyTo(upstream.origin))
+    await Promise.all([1, 2, 3].map(() => exchange(port, 'GET /1')))
+    expect((await exchange(port, 'GET /2')).status).toBe(200)
+    expect(waiting.length).toBe(4)
+  })
+
   test.each(['POST', 'PATCH', 'PURGE'])('is not tried again for %s', async method => {
     const { gateway, asked } = await stale()
     expectProblem(gateway, await exchange(gateway.port, `${method} /2`), 'GATEWAY_UPSTREAM_CLOSED', { route })
