@@ -1,0 +1,154 @@
+import { type Awaitable, type Context, defineSlot, problem, type Reply, type RouteHooks } from '@gateway/core'
+import { type Reading, ticksAt, ticksPerMs } from './algorithms.ts'
+import type { ConcurrencyTable } from './concurrency-table.ts'
+import { retryAfter, writeFields } from './fields.ts'
+import type { HashKey } from './key-table.ts'
+import type { ConcurrencyLimit, RateLimit } from './limit.ts'
+import type { RateCheck, RateTable } from './rate-table.ts'
+import type { RedisStore } from './redis-store.ts'
+
+type Bound<L> = L & { readonly hashKey: HashKey }
+
+/** All that the limits of one route need. */
+export interface GateParts {
+  readonly local: readonly Bound<RateLimit>[]
+  readonly remote: readonly Bound<RateLimit>[]
+  readonly concurrent: readonly Bound<ConcurrencyLimit>[]
+  readonly rates: RateTable
+  /** There where `concurrent` is not empty. */
+  readonly places: ConcurrencyTable | undefined
+  /** There where `remote` is not empty. */
+  readonly redis: RedisStore | undefined
+  readonly onStoreFailure: 'local' | 'allow' | 'deny'
+  readonly fields: boolean
+  readonly now: () => number
+}
+
+interface PlaceCheck extends Reading {
+  readonly limit: Bound<ConcurrencyLimit>
+  readonly key: string
+  /** The place it takes; -1: none. */
+  slot: number
+}
+
+type Check = RateCheck & { readonly limit: Bound<RateLimit> }
+
+interface Decision {
+  readonly local: Check[]
+  readonly remote: Check[]
+  readonly places: PlaceCheck[]
+}
+
+const decisionSlot = defineSlot<Decision>()('rateLimit.decision')
+
+const unread = { admitted: true, remaining: -1, retryTicks: 0, resetTicks: 0 }
+
+/**
+ * The hooks of a route with limits. A request passes when every limit admits it, and one that is refused takes nothing
+ * from any: memory first, for it can give back; then Redis, which decides on all of its limits at once.
+ */
+export function gateHooks(parts: GateParts): RouteHooks {
+  return {
+    onRequest: ctx => admit(ctx, parts),
+    ...(parts.fields && {
+      onResponse(ctx, { headers }) {
+        const decision = ctx.get(decisionSlot)
+        if (decision !== undefined) writeFields(headers, [...decision.local, ...decision.remote, ...decision.places])
+      },
+    }),
+    ...(parts.concurrent.length > 0 && {
+      onFinish(ctx) {
+        const decision = ctx.get(decisionSlot)
+        if (decision !== undefined) leave(decision, parts)
+      },
+    }),
+  }
+}
+
+function admit(ctx: Context, parts: GateParts): Awaitable<Reply | void> {
+  const decision: Decision = { local: [], remote: [], places: [] }
+  ask(ctx, parts.local, decision.local)
+  ask(ctx, parts.remote, decision.remote)
+  for (const limit of parts.concurrent) {
+    const key = limit.keyOf(ctx)
+    if (key !== undefined) decision.places.push({ limit, key, slot: -1, ...unread })
+  }
+  const { local, remote, places } = decision
+  if (local.length + remote.length + places.length === 0) return
+  ctx.set(decisionSlot, decision)
+
+  const { rates, redis } = parts
+  if (local.length > 0 && !rates.decide(local, ticksAt(parts.now()))) return refuse(ctx, decision, parts)
+  if (places.length > 0 && !enter(places, parts)) return refuse(ctx, decision, parts)
+  if (remote.length === 0) return
+  if (redis?.ready !== true) return concluded(ctx, undefined, decision, parts)
+  return redis.decide(remote).then(answer => concluded(ctx, answer, decision, parts))
+}
+
+function ask(ctx: Context, limits: readonly Bound<RateLimit>[], checks: Check[]): void {
+  for (const limit of limits) {
+    const key = limit.keyOf(ctx)
+    if (key === undefined) continue
+    const cost = limit.costOf(ctx)
+    checks.push({ limit, key, cost, slot: -1, before: 0n, after: 0n, ...unread })
+  }
+}
+
+/** Whether there is a place under every limit; then they are taken. */
+function enter(checks: readonly PlaceCheck[], { places }: GateParts): boolean {
+  let admitted = true
+  for (const check of checks) {
+    const { limit, hashKey } = check.limit
+    check.slot = places?.acquire(hashKey, check.key, limit) ?? -1
+    check.admitted = check.slot >= 0
+    check.remaining = check.admitted ? Math.max(0, limit - (places?.underWay(check.slot) ?? 0)) : 0
+    // Nobody knows when a request will end.
+    check.retryTicks = check.admitted ? 0 : 1000 * ticksPerMs
+    if (!check.admitted) admitted = false
+  }
+  return admitted
+}
+
+function leave(decision: Decision, { places }: GateParts): void {
+  for (const check of decision.places) {
+    if (check.slot < 0) continue
+    places?.release(check.slot)
+    check.slot = -1
+  }
+}
+
+/** @param answer of Redis; undefined: there was none. */
+function concluded(ctx: Context, answer: boolean | undefined, decision: Decision, parts: GateParts): Reply | void {
+  if (answer === true) return
+  if (answer === false) return refuse(ctx, decision, parts)
+  if (parts.onStoreFailure === 'allow') return
+  if (parts.onStoreFailure === 'local') {
+    return parts.rates.decide(decision.remote, ticksAt(parts.now())) ? undefined : refuse(ctx, decision, parts)
+  }
+  giveBack(decision, parts)
+  return problem(ctx, {
+    status: 503,
+    code: 'RATE_LIMIT_UNAVAILABLE',
+    title: 'Service unavailable',
+    headers: { 'Retry-After': '1' },
+  })
+}
+
+function giveBack(decision: Decision, parts: GateParts): void {
+  parts.rates.undo(decision.local)
+  leave(decision, parts)
+}
+
+function refuse(ctx: Context, decision: Decision, parts: GateParts): Reply {
+  giveBack(decision, parts)
+  const checks = [...decision.local, ...decision.remote, ...decision.places]
+  const used = checks.flatMap(({ admitted, limit }) => (admitted ? [] : [limit.name]))
+  const after = retryAfter(checks)
+  return problem(ctx, {
+    status: 429,
+    code: 'RATE_LIMIT_EXCEEDED',
+    title: 'Too many requests',
+    detail: `rate limit ${used.map(name => `"${name}"`).join(', ')}`,
+    ...(after !== undefined && { headers: { 'Retry-After': after } }),
+  })
+}

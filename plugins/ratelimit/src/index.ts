@@ -1,0 +1,101 @@
+import { definePlugin, type Host, type Shared } from '@gateway/core'
+import { ConcurrencyTable, concurrencyTableBytes } from './concurrency-table.ts'
+import { gateHooks } from './gate.ts'
+import { type ConcurrencyLimit, compileLimits, type Limit, type RateLimit } from './limit.ts'
+import { type Options, optionsSchema, type RedisOptions, routeSchema } from './options.ts'
+import { RateTable, rateTableBytes } from './rate-table.ts'
+import { type RedisStore, sharedRedis } from './redis-store.ts'
+
+/**
+ * How many requests may come: token buckets, sliding windows, and requests under way; counted by client address, user, API
+ * key, header or a function, for a route, a service or the gateway; in memory that all workers share, or in a Redis that
+ * several gateways share.
+ */
+export const rateLimit = definePlugin({
+  name: 'rateLimit',
+  stage: 'admit',
+  options: optionsSchema,
+  routeOptions: routeSchema,
+  async setup(host, options) {
+    const redis = await openStores(host, options)
+    const tables = tablesOf(host, options.maxKeys)
+    return {
+      onRoute(route) {
+        if (route.options === false) return
+        const limits = compileLimits(options.limits, [route.options ?? []].flat(), {
+          route: route.name,
+          service: route.service,
+          problem: message => route.problem(message),
+        })
+        if (limits.length === 0) return
+        const stores = new Set<RedisStore>()
+        const storeOf = ({ name, store = '' }: Limit): RedisStore | undefined => {
+          if (!redis.has(store))
+            route.problem(`asks for the store "${store}" for its rate limit "${name}": add it to stores`)
+          const found = redis.get(store)
+          if (found !== undefined) stores.add(found)
+          return found
+        }
+        const { rates } = tables
+        const bind = (limit: RateLimit) => ({ ...limit, hashKey: rates().keys.derive(limit.id) })
+        const counted = limits.filter(limit => limit.rate !== undefined)
+        const remote = counted.filter(limit => storeOf(limit) !== undefined)
+        if (stores.size > 1) route.problem('has rate limits in two Redis stores: only one can decide on a request')
+        const concurrent = limits.filter((limit): limit is ConcurrencyLimit => limit.rate === undefined)
+        const places = concurrent.length > 0 ? tables.places() : undefined
+        return gateHooks({
+          local: counted.filter(limit => !remote.includes(limit)).map(bind),
+          remote: remote.map(bind),
+          concurrent: concurrent.flatMap(limit =>
+            places ? [{ ...limit, hashKey: places.keys.derive(limit.id) }] : [],
+          ),
+          rates: rates(),
+          places,
+          redis: [...stores][0],
+          onStoreFailure: options.onStoreFailure,
+          fields: options.fields,
+          now: host.clock.now,
+        })
+      },
+    }
+  },
+})
+
+const meanwhile = {
+  local: 'each gateway counts for itself until it is back',
+  allow: 'its rate limits let all requests pass until it is back',
+  deny: 'requests under its rate limits are turned away until it is back',
+}
+
+/** By name, the default under the empty one; undefined for memory. Waits for the first try to connect, no longer. */
+async function openStores(host: Host, { store, stores, onStoreFailure }: Options) {
+  const share = (redis: RedisOptions) => host.share(sharedRedis(redis, host.log, meanwhile[onStoreFailure]))
+  const opened = Object.entries({ ...stores, '': store }).map(
+    ([name, given]) => [name, given === 'memory' ? undefined : share(given.redis)] as const,
+  )
+  await Promise.all(opened.map(([, redis]) => redis?.opened))
+  return new Map(opened)
+}
+
+/** Requests under way have far fewer keys than requests that were, and each costs more. */
+const mostPlaces = 16_384
+
+/** Made when a route asks first: a gateway without limits keeps no counters. */
+function tablesOf(host: Host, maxKeys: number) {
+  let rates: RateTable | undefined
+  let places: ConcurrencyTable | undefined
+  const placeKeys = Math.min(maxKeys, mostPlaces)
+  return {
+    rates: () => (rates ??= new RateTable(host.memory('counters', rateTableBytes(maxKeys)), maxKeys)),
+    places() {
+      // Each generation holds the memory; the table is made once a worker, for it clears what this worker had counted.
+      const memory = host.memory('places', concurrencyTableBytes(placeKeys))
+      const shared: Shared<ConcurrencyTable> = {
+        name: `rateLimit.places ${placeKeys}`,
+        create: () => new ConcurrencyTable(memory, placeKeys, host.worker.index),
+      }
+      places ??= host.share(shared)
+      return places
+    },
+  }
+}
