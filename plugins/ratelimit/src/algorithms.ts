@@ -91,8 +91,8 @@ function takeTokens(kept: number, rate: Rate, now: number, cost: number, reading
   const next = over <= 0 ? after : fullAt
   reading.remaining = Math.max(0, Math.floor((now + capacity - next) / interval))
   reading.resetTicks = next - now
-  // Idle time is no reason to write; an impossible time is, or it would be impossible again next time.
-  return over <= 0 || kept > next ? next : kept
+  // Who takes nothing writes nothing, unless the time is impossible: it would be so next time, too.
+  return (over <= 0 && price > 0) || kept > next ? next : kept
 }
 
 /**
@@ -123,8 +123,8 @@ function takeOfWindow(
   const spent = reading.admitted ? units : 0
   reading.remaining = Math.max(0, Math.floor(free - spent))
   reading.resetTicks = current + spent > 0 ? left + window : former > 0 ? left : 0
-  if (early) return reading.admitted ? windowWord(keptIndex, current + spent, former) : word
-  return reading.admitted || age < 0 ? windowWord(index, current + spent, former) : word
+  if (early) return spent > 0 ? windowWord(keptIndex, current + spent, former) : word
+  return spent > 0 || age < 0 ? windowWord(index, current + spent, former) : word
 }
 
 function retryOfWindow(

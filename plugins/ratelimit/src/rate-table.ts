@@ -68,9 +68,11 @@ export class RateTable {
     this.keys.hash(hashKey, check.key)
     const slot = this.keys.find(digest.low, digest.high)
     const word = slot < 0 ? blankWord(rate, now) : Atomics.load(this.#words, slot)
-    takeFrom(word, rate, now, check.cost, check)
+    let next = takeFrom(word, rate, now, check.cost, check)
     // Nothing is taken yet, and should nothing be, what remains is this.
-    if (check.admitted) takeFrom(word, rate, now, 0, check)
+    if (check.admitted) next = takeFrom(word, rate, now, 0, check)
+    // A word from before the clock was set back must not be met again.
+    if (slot >= 0 && next !== word) this.#exchange(slot, word, next)
     return check.admitted
   }
 

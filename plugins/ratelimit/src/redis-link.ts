@@ -39,22 +39,32 @@ export class RedisLink {
     return this.#client !== undefined
   }
 
-  /** Resolves when the first try has succeeded or failed; never rejects. */
+  /** Resolves when this try has succeeded or failed; never rejects. */
   async open(): Promise<void> {
     const client = newClient(this.#options)
     this.#opening = client
-    // Also of the hand-shake: a server that is stopped accepts connections and says nothing.
-    const timer = setTimeout(() => this.#lost(client, new Error('connect timeout')), this.#options.connectTimeout)
     client.on('error', error => this.#lost(client, error))
+    // Also for the hand-shake: a server that is stopped accepts connections and says nothing.
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const { connectTimeout } = this.#options
+    const timer = setTimeout(() => reject(new Error(`not ready within ${connectTimeout} ms`)), connectTimeout).unref()
     try {
-      await client.connect()
-      await this.#probe(command => client.sendCommand(command))
+      await Promise.race([this.#prepare(client), late])
       if (this.#opening === client) this.#gained(client)
     } catch (error) {
       this.#lost(client, error)
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  async #prepare(client: Client): Promise<void> {
+    await client.connect()
+    const began = performance.now()
+    await this.#probe(command => client.sendCommand(command))
+    const ms = performance.now() - began
+    // It would be given up again at once.
+    if (ms > this.#options.timeout) throw new Error(`a first decision took ${Math.ceil(ms)} ms`)
   }
 
   /** The reply, an Error when Redis refuses, or undefined when there is none in time. */
@@ -77,7 +87,7 @@ export class RedisLink {
       }
       client.sendCommand(command).then(
         reply => {
-          this.#late = 0
+          if (!settled) this.#late = 0
           settle(reply)
         },
         // One that the server sent, or one of the connection's end.

@@ -6,8 +6,6 @@ import type { RateCheck } from './rate-table.ts'
 import { RedisLink } from './redis-link.ts'
 import { decisionScript } from './redis-script.ts'
 
-const scriptHash = createHash('sha1').update(decisionScript).digest('hex')
-
 export interface RemoteCheck extends RateCheck {
   readonly limit: RateCheck['limit'] & { readonly id: string }
 }
@@ -15,17 +13,21 @@ export interface RemoteCheck extends RateCheck {
 /** Counters in a Redis or Valkey that several gateways share. */
 export class RedisStore {
   readonly #prefix: string
+  readonly #script: string
+  readonly #scriptHash: string
   readonly #link: RedisLink
   /** The first try to connect has succeeded or failed. */
   readonly opened: Promise<void>
 
   /** @param meanwhile what the log says of limits while Redis is gone. */
-  constructor(options: RedisOptions, log: Log, meanwhile: string) {
+  constructor(options: RedisOptions, log: Log, meanwhile: string, script = decisionScript) {
     this.#prefix = options.prefix
+    this.#script = script
+    this.#scriptHash = createHash('sha1').update(script).digest('hex')
     this.#link = new RedisLink(options, log, meanwhile, async send => {
-      await send(['SCRIPT', 'LOAD', decisionScript])
       // All that a decision does, so that a replica or a user without the right to write does not count as good.
-      await send(['EVALSHA', scriptHash, '1', `${options.prefix}probe`, '1', '1', '0'])
+      const decision = ['EVALSHA', this.#scriptHash, '1', `${options.prefix}probe`, '1', '1', '0']
+      await Promise.all([send(['SCRIPT', 'LOAD', script]), send(decision)])
     })
     this.opened = this.#link.open()
   }
@@ -43,10 +45,10 @@ export class RedisStore {
   async decide(checks: readonly RemoteCheck[]): Promise<boolean | undefined> {
     const keys = checks.map(({ limit, key }) => this.#prefix + keyText(limit.id, key))
     const given = [String(keys.length), ...keys, ...checks.flatMap(scriptArguments)]
-    let reply = await this.#link.send(['EVALSHA', scriptHash, ...given])
+    let reply = await this.#link.send(['EVALSHA', this.#scriptHash, ...given])
     // Of a server that was restarted or told to forget its scripts.
     if (reply instanceof Error && reply.message.startsWith('NOSCRIPT')) {
-      reply = await this.#link.send(['EVAL', decisionScript, ...given])
+      reply = await this.#link.send(['EVAL', this.#script, ...given])
     }
     if (isNumbers(reply)) return read(reply, checks)
     if (reply !== undefined) this.#link.fail(reply)
