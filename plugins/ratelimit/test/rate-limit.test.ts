@@ -1,5 +1,5 @@
 import { identity } from '@gateway/auth/contract'
-import { createGateway, defineConfig, definePlugin, type RouteHooks, silentLog } from '@gateway/core'
+import { type Context, createGateway, defineConfig, definePlugin, type RouteHooks, silentLog } from '@gateway/core'
 import { pluginSuite } from '@gateway/core/testing'
 import { rateLimit } from '@gateway/ratelimit'
 import { describe, expect, test } from 'vitest'
@@ -244,6 +244,32 @@ test.each(['answer', 'client', 'upstream'])('requests under way are counted unti
   else for (const client of clients) await client.response()
   // Both places, and no more than both.
   await eventually(async () => expect(fields((await exchange(port, 'GET /')).lines).limit).toEqual(['"route";r=1']))
+})
+
+test('a request that finds no place takes nothing from the other limits', async () => {
+  const done = responseText(200, ['Connection: close'])
+  const upstream = await rawUpstream(async (wire, number) => {
+    await wire.request()
+    if (number > 1) wire.send(done)
+  })
+  const rateLimits = [
+    { limit: 1, algorithm: 'concurrency', name: 'places', by: (ctx: Context) => ctx.headers.get('x-held') },
+    { limit: 2, ...hour },
+  ]
+  const { port } = await startGateway(
+    proxyTo(upstream.origin, { plugins: [rateLimit()], route: { rateLimit: rateLimits } }),
+  )
+  const held = await connect(port)
+  held.send(requestText('GET /', ['X-Held: a']))
+  const backend = await upstream.connection(1)
+  for (let request = 0; request < 3; request++) {
+    const { status, lines } = await exchange(port, 'GET /', ['X-Held: a'])
+    expect([status, fields(lines).limit]).toEqual([429, [expect.stringContaining('"places";r=0')]])
+  }
+  expect((await exchange(port, 'GET /')).status).toBe(200)
+  expect((await exchange(port, 'GET /')).status).toBe(429)
+  backend.send(done)
+  await held.response()
 })
 
 test('a reload keeps what was counted; with another limit, the part that is left', async () => {
