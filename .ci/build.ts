@@ -60,7 +60,9 @@ function compile(): void {
       outDir: join(work, 'out'),
     },
     include: packages.map(({ folder }) => resolve(folder, 'src/**/*.ts')),
-    exclude: ['core', 'plugins/*'].map(folder => resolve(folder, 'src/**/*.test.ts')),
+    exclude: ['core', 'plugins/*'].flatMap(folder =>
+      ['test', 'fixture', 'vectors'].map(kind => resolve(folder, `src/**/*.${kind}.ts`)),
+    ),
   }
   writeFileSync(project, JSON.stringify(config))
   const tsc = resolve('node_modules/.bin/tsc')
