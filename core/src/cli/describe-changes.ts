@@ -5,11 +5,12 @@ import { count } from './report.ts'
 export function describeChanges(changes: ModelChanges): string {
   const parts = (['route', 'service', 'plugin', 'listener'] as const).flatMap(noun => {
     const { added, changed, removed } = changes[`${noun}s`]
-    return [part('+', added, noun), part('~', changed, noun), part('-', removed, noun)]
+    const names = changed.map(({ name }) => name)
+    return [part('+', added, noun), part('~', names, noun), part('-', removed, noun)]
   })
-  const { settings, services } = changes
-  if (settings.length > 0)
-    parts.push(`~${settings.map(name => (name === 'plugins' ? 'order of plugins' : name)).join(', ~')}`)
+  const { settings, services, pluginOrder } = changes
+  const named = new Set(settings.map(({ path: [key = ''] }) => `~${key}`))
+  parts.push(...named, pluginOrder === null ? '' : '~order of plugins')
   const said = parts.filter(text => text !== '')
   if (said.length === 0) return 'nothing that it serves is different'
   return [...said, ...keptOf(services)].join(', ')

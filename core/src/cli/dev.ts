@@ -1,6 +1,8 @@
 import { stdout } from 'node:process'
+import type { Model } from '../config/model.ts'
 import type { Log } from '../contract/host.ts'
-import { compareModels } from '../inspect/compare-models.ts'
+import { serialiseModel } from '../control/serialise-model.ts'
+import { compareModels, type ModelChanges } from '../inspect/compare-models.ts'
 import { defineCommand } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import { describeChanges } from './describe-changes.ts'
@@ -37,7 +39,9 @@ function createReporter(log: Log): Reporter {
   return {
     reloaded(reload, { before, after }) {
       const { ms, generation } = reload
-      log.info(`${what(reload)}: ${describeChanges(compareModels(before, after))}, live in ${ms} ms`, { generation })
+      void changesOf(before, after).then(changes => {
+        log.info(`${what(reload)}: ${describeChanges(changes)}, live in ${ms} ms`, { generation })
+      })
     },
     unchanged: reload => log.info(`${what(reload)}: the config says the same`, { generation: reload.generation }),
     refused(reload, problems) {
@@ -49,6 +53,11 @@ function createReporter(log: Log): Reporter {
     },
     remarks: problems => printFrames(problems, process.stderr),
   }
+}
+
+async function changesOf(before: Model, after: Model): Promise<ModelChanges> {
+  const old = await serialiseModel(before)
+  return compareModels(old, await serialiseModel(after, old.salt))
 }
 
 function what({ changed: [first, ...others] }: Reload): string {

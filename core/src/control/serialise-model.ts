@@ -1,10 +1,12 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { ListenerModel, Model, PluginModel, RouteModel } from '../config/model.ts'
+import { isAlwaysOn } from '../inspect/at-work.ts'
 import { redact } from './redact.ts'
 
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
-type Entry = { readonly [key: string]: Json }
+/** What JSON can say. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type Entry = { readonly [key: string]: Json }
 
 /**
  * A model as JSON: one entry a listener, plugin, service and route, by name; keys in alphabetical order. Secrets,
@@ -64,11 +66,15 @@ function listenerContent({ port: _port, host: _host, ...listener }: ListenerMode
   return listener
 }
 
-function pluginContent({ definition, options }: PluginModel): object {
-  const { stage = 'shape', writes = [], needs = [], extensions = [], setup } = definition
+function pluginContent(plugin: PluginModel): object {
+  const { definition, options } = plugin
+  const { stage = 'shape', writes = [], needs = [], extensions = [], buffersBody, streams, setup } = definition
   return {
     stage,
     options,
+    alwaysOn: isAlwaysOn(plugin),
+    buffersBody,
+    streams,
     writes: writes.map(nameOf),
     needs: needs.map(nameOf),
     extensions: extensions.map(({ point, name, create }) => ({ point, name, create })),

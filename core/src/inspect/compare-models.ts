@@ -1,97 +1,98 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ListenerModel, Model, PluginModel, RouteModel } from '../config/model.ts'
+import type { Entry, Json, SerialisedModel } from '../control/serialise-model.ts'
 
-/** Names; those of listeners are their addresses, such as `*:8080`. */
+/** One value that differs. Undefined: it is not there. */
+export interface Change {
+  readonly path: readonly string[]
+  readonly before: Json | undefined
+  readonly after: Json | undefined
+}
+
+export interface Changed {
+  readonly name: string
+  readonly changes: readonly Change[]
+}
+
+/** By name; listeners are named by their addresses, such as `*:8080`. */
 export interface Difference {
   readonly added: readonly string[]
   readonly removed: readonly string[]
-  readonly changed: readonly string[]
+  readonly changed: readonly Changed[]
   readonly kept: readonly string[]
 }
 
 export interface ModelChanges {
+  /** What holds for the gateway as a whole. */
+  readonly settings: readonly Change[]
   readonly listeners: Difference
   readonly plugins: Difference
+  /** Null: those that are in both run in the same order. */
+  readonly pluginOrder: { readonly before: readonly string[]; readonly after: readonly string[] } | null
   readonly services: Difference
   readonly routes: Difference
-  /** Gateway-wide settings that differ; `plugins` when they run in another order. */
-  readonly settings: readonly string[]
 }
-
-const settings = ['timeoutStatus', 'drainTimeoutMs', 'workers', 'require', 'lint', 'log'] as const
 
 /**
- * What differs between two configs, for people to read. Functions are compared by their text: every load makes new ones.
- * What a function closes over and what a plugin's schemas accept is therefore not seen.
+ * What differs between two configs that were serialised with one salt. What serialising does not show is not seen: what
+ * functions close over, what instances of classes hold, what a plugin's schemas accept.
  */
-export function compareModels(before: Model, after: Model): ModelChanges {
-  const common = (model: Model, other: Model) =>
-    model.plugins.map(({ name }) => name).filter(name => other.plugins.some(plugin => plugin.name === name))
-  const differing: string[] = settings.filter(key => !isSame(before[key], after[key]))
-  if (!isSame(common(before, after), common(after, before))) differing.push('plugins')
+export function compareModels(before: SerialisedModel, after: SerialisedModel): ModelChanges {
+  const common = (one: SerialisedModel, other: SerialisedModel) =>
+    one.pluginOrder.filter(name => Object.hasOwn(other.plugins, name))
+  const order = { before: common(before, after), after: common(after, before) }
   return {
-    listeners: compare(byAddress(before.listeners), byAddress(after.listeners)),
-    plugins: compare(byName(before.plugins, codeOf), byName(after.plugins, codeOf)),
-    services: compare(byName(before.services), byName(after.services)),
-    routes: compare(byName(before.routes, withoutPattern), byName(after.routes, withoutPattern)),
-    settings: differing,
+    settings: compare(before.settings, after.settings),
+    listeners: compareTables(before.listeners, after.listeners),
+    plugins: compareTables(before.plugins, after.plugins),
+    pluginOrder: isDeepStrictEqual(order.before, order.after) ? null : order,
+    services: compareTables(before.services, after.services),
+    routes: compareTables(before.routes, after.routes, compareRoutes),
   }
 }
 
-function byName<T extends { readonly name: string }>(items: readonly T[], part: (item: T) => unknown = item => item) {
-  return new Map(items.map(item => [item.name, part(item)]))
+export function isDifferent({ settings, pluginOrder, ...tables }: ModelChanges): boolean {
+  const { listeners, plugins, services, routes } = tables
+  const differs = ({ added, removed, changed }: Difference) => added.length + removed.length + changed.length > 0
+  return settings.length > 0 || pluginOrder !== null || [listeners, plugins, services, routes].some(differs)
 }
 
-/** Several may ask for any free port. */
-function byAddress(listeners: readonly ListenerModel[]): Map<string, unknown> {
-  const table = new Map<string, unknown>()
-  for (const listener of listeners) {
-    const address = `${listener.host ?? '*'}:${listener.port}`
-    let name = address
-    for (let count = 2; table.has(name); count++) name = `${address} (${count})`
-    table.set(name, listener)
-  }
-  return table
-}
+type Table = Readonly<Record<string, Entry>>
 
-/** What can be compared of a plugin: its code as it reads, not where it stands in the list. */
-function codeOf({ definition, options }: PluginModel): unknown {
-  const { stage, setup, writes, needs, extensions, buffersBody, streams } = definition
-  const provided = extensions?.map(({ point, name, create }) => ({ point, name, create }))
-  return { options, stage, setup, writes, needs, provided, buffersBody, streams }
-}
-
-/** The pattern is read from `match`, which holds it as well. */
-function withoutPattern({ pattern: _, ...route }: RouteModel): unknown {
-  return route
-}
-
-function compare(before: ReadonlyMap<string, unknown>, after: ReadonlyMap<string, unknown>): Difference {
-  const stayed = [...after.keys()].filter(name => before.has(name))
-  const kept = new Set(stayed.filter(name => isSame(before.get(name), after.get(name))))
+function compareTables(before: Table, after: Table, compareEntries: typeof compare = compare): Difference {
+  const stayed = Object.entries(after).flatMap(([name, entry]): Changed[] => {
+    const old = Object.hasOwn(before, name) ? before[name] : undefined
+    return old === undefined ? [] : [{ name, changes: compareEntries(old, entry) }]
+  })
   return {
-    added: [...after.keys()].filter(name => !before.has(name)),
-    removed: [...before.keys()].filter(name => !after.has(name)),
-    changed: stayed.filter(name => !kept.has(name)),
-    kept: [...kept],
+    added: Object.keys(after).filter(name => !Object.hasOwn(before, name)),
+    removed: Object.keys(before).filter(name => !Object.hasOwn(after, name)),
+    changed: stayed.filter(({ changes }) => changes.length > 0),
+    kept: stayed.filter(({ changes }) => changes.length === 0).map(({ name }) => name),
   }
 }
 
-/** Options may lead round in a circle; what lies deeper than this is taken for changed. */
-const deepest = 64
-
-function isSame(a: unknown, b: unknown, depth = 0): boolean {
-  if (Object.is(a, b)) return true
-  if (typeof a === 'function' && typeof b === 'function') return String(a) === String(b)
-  if (!isPlain(a) || !isPlain(b) || Array.isArray(a) !== Array.isArray(b)) return isDeepStrictEqual(a, b)
-  const keys = Object.keys(a)
-  if (depth > deepest || keys.length !== Object.keys(b).length) return false
-  return keys.every(key => Object.hasOwn(b, key) && isSame(Reflect.get(a, key), Reflect.get(b, key), depth + 1))
+/** The methods stand in `match` as well. */
+function compareRoutes(before: Json | undefined, after: Json | undefined): Change[] {
+  return compare(before, after).filter(({ path: [key] }) => key !== 'methods')
 }
 
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  if (Array.isArray(value)) return true
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
+/** Objects, and lists of as many objects, are looked into; any other list is one value. */
+function compare(before: Json | undefined, after: Json | undefined, path: readonly string[] = []): Change[] {
+  if (isDeepStrictEqual(before, after)) return []
+  if (!isTable(before) || !isTable(after) || !isAlike(before, after)) return [{ path, before, after }]
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
+  return [...keys].sort().flatMap(key => compare(valueOf(before, key), valueOf(after, key), [...path, key]))
+}
+
+type JsonTable = Entry | readonly Json[]
+
+const isTable = (value: Json | undefined): value is JsonTable => typeof value === 'object' && value !== null
+
+function isAlike(before: JsonTable, after: JsonTable): boolean {
+  if (!Array.isArray(before) || !Array.isArray(after)) return Array.isArray(before) === Array.isArray(after)
+  return before.length === after.length && [...before, ...after].every(isTable)
+}
+
+function valueOf(table: JsonTable, key: string): Json | undefined {
+  return Object.hasOwn(table, key) ? (Reflect.get(table, key) as Json) : undefined
 }
