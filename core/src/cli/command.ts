@@ -144,7 +144,7 @@ function helpOf(usage: string, { details, options }: Spec<OptionTable, never>): 
     const { help, choices } = option
     return [optionUsage(name, option), choices === undefined ? help : `${help} (${choices.join(', ')})`]
   })
-  const takesFile = usage === '[FILE]' || Object.values(options).some(({ value }) => value === 'FILE')
+  const takesFile = usage === '[FILE]' || Object.hasOwn(options, 'config')
   const paragraphs = [
     ...(details === undefined ? [] : [details]),
     ...(takesFile ? [fileHelp] : []),

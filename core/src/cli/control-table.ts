@@ -3,11 +3,13 @@ import { checkRequest, type ExplainRequest } from '../control/explain.ts'
 import { ControlError, type ControlTable } from '../control/serve-control.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
 import type { Supervisor, WorkerInfo } from '../workers/supervisor.ts'
+import type { Overrides } from './override-listener.ts'
 import { placeOrigins } from './place-origins.ts'
 import { version } from './version.ts'
 
 export interface Controlled {
   readonly file: string
+  readonly overrides: Overrides
   readonly served: Pick<Supervisor, 'generation' | 'generations' | 'addresses' | 'shared' | 'explain' | 'describe'>
   /** Warnings and lints of the config that serves, with their places. */
   warnings(): Promise<readonly Problem[]>
@@ -32,6 +34,8 @@ export interface Status {
   readonly pid: number
   readonly version: string
   readonly configFile: string
+  /** What its command line says in the place of the config. */
+  readonly overrides: Overrides
   /** ISO 8601. */
   readonly started: string
   readonly addresses: readonly ListenerAddress[]
@@ -45,7 +49,7 @@ export interface Status {
 }
 
 /** The endpoints of the control socket. */
-export function controlTable({ file, unchanged, served, warnings, reload }: Controlled): ControlTable {
+export function controlTable({ file, overrides, unchanged, served, warnings, reload }: Controlled): ControlTable {
   const started = new Date().toISOString()
   return {
     'GET /status': async (): Promise<Status> => {
@@ -54,6 +58,7 @@ export function controlTable({ file, unchanged, served, warnings, reload }: Cont
         pid: process.pid,
         version: version(),
         configFile: file,
+        overrides,
         started,
         addresses,
         generation,

@@ -6,7 +6,6 @@ import { compareModels, type ModelChanges } from '../inspect/compare-models.ts'
 import { defineCommand } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import { describeChanges } from './describe-changes.ts'
-import { accessLogOn } from './override-listener.ts'
 import { countProblems, hasColours, printFrames, shortName } from './report.ts'
 import { requestTable } from './request-table.ts'
 import { type Reload, type Reporter, serve } from './serve.ts'
@@ -22,12 +21,11 @@ when the config says log: { access: false }.`,
   async run(given, { 'allow-type-errors': allowed, 'env-file': envFile }) {
     return serve(configFile(given), {
       logLevel: undefined,
-      workers: 1,
+      overrides: { accessLog: true, workers: 1 },
       watch: true,
       envFile,
       control: true,
       typeErrors: allowed ? 'show' : 'refuse',
-      adjust: accessLogOn,
       divert: log => (stdout.isTTY ? requestTable(log, stdout, hasColours(stdout)) : log),
       createReporter,
     })

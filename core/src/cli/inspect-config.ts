@@ -4,6 +4,7 @@ import type { Problem } from '../config/problem.ts'
 import * as core from '../index.ts'
 import { loadConfigFile } from '../loader/load.ts'
 import { lintConfig } from './lint-config.ts'
+import { type Overrides, override } from './override-listener.ts'
 import { placeProblems, sortProblems } from './problems.ts'
 
 /** What configs and plugins get when they import the kernel: this one, never a second copy. */
@@ -20,14 +21,18 @@ export interface Inspection {
   lint(): Promise<readonly Problem[]>
 }
 
-/** Loads and checks a config and starts nothing of it. */
-export async function inspectConfig(file: string, envFile: string | undefined): Promise<Inspection> {
+/** Loads and checks a config and starts nothing of it. `overrides`: as if a gateway with these had read it. */
+export async function inspectConfig(
+  file: string,
+  envFile: string | undefined,
+  overrides: Overrides = {},
+): Promise<Inspection> {
   const load = await loadConfigFile(file, { kernel, envFile })
   if (!load.ok) {
     const problems = sortProblems(placeProblems(load.problems, file))
     return { model: undefined, variables: [], problems, lint: async () => [] }
   }
-  const { model, problems } = normalise(load.config)
+  const { model, problems } = normalise(override(load.config, overrides))
   return {
     model,
     variables: [...load.variables.keys()],

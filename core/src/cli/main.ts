@@ -37,6 +37,11 @@ const commands: readonly Row[] = [
     load: async () => (await import('./explain.ts')).explain,
   },
   {
+    name: 'plan',
+    summary: 'Show what a reload would change, and which recorded requests it would treat differently.',
+    load: async () => (await import('./plan.ts')).plan,
+  },
+  {
     name: 'status',
     summary: 'Show what a running gateway serves.',
     load: async () => (await import('./status.ts')).status,

@@ -3,6 +3,19 @@ export interface ListenerOverride {
   readonly host?: string | undefined
 }
 
+/** What a command line puts in the place of what the config says, now and after every reload. */
+export interface Overrides extends ListenerOverride {
+  /** Each request has a line in the log, unless the config says otherwise itself. */
+  readonly accessLog?: boolean | undefined
+  readonly workers?: number | 'auto' | undefined
+}
+
+/** The config with what the command line says; the number of workers is the supervisor's to change. */
+export function override(config: unknown, { accessLog, port, host }: Overrides): unknown {
+  const adjusted = overrideListener(config, { port, host })
+  return accessLog ? accessLogOn(adjusted) : adjusted
+}
+
 /**
  * The config with another port or address for its first listener; `config` itself is left alone. A config that is
  * wrong there comes back as it was: whoever checks it can say what is wrong.

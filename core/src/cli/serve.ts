@@ -8,6 +8,7 @@ import { surviveFaults } from '../workers/survive-faults.ts'
 import { type BroughtUp, createBringUp, type TypeErrors } from './bring-up.ts'
 import type { Controlled, ReloadOutcome } from './control-table.ts'
 import { isUnchanged, openControl } from './open-control.ts'
+import { type Overrides, override } from './override-listener.ts'
 import { problemsOf } from './problems.ts'
 import { firstStopSignal, onHangUp } from './process-events.ts'
 import { createReloadQueue } from './reload-queue.ts'
@@ -17,14 +18,12 @@ import { watchBesides } from './watch-besides.ts'
 export interface ServeOptions {
   /** Holds whatever the config says, now and after every reload. */
   readonly logLevel: LogLevel | undefined
-  /** Instead of the config's. */
-  readonly workers: number | 'auto' | undefined
+  readonly overrides: Overrides
   readonly watch: boolean
   readonly envFile: string | undefined
   /** Opens the control socket, by which other commands ask this process. */
   readonly control: boolean
   readonly typeErrors: TypeErrors
-  adjust(config: unknown): unknown
   /** Where the log's lines go instead. */
   divert?(log: LevelledLog): LevelledLog
   /** Tells how reloads went. */
@@ -62,8 +61,8 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   const stopSignal = firstStopSignal()
   surviveFaults(log)
 
-  const { logLevel, workers } = options
-  const supervisor = new Supervisor({ log, pretty, workers, logLevel })
+  const { logLevel, overrides } = options
+  const supervisor = new Supervisor({ log, pretty, workers: overrides.workers, logLevel })
   let serving: Extract<BroughtUp, { ok: true }> | undefined
   // What comes while it starts has to wait, but must not be lost: SIGHUP would end a process that does not listen to it.
   const started = Promise.withResolvers<void>()
@@ -77,7 +76,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     envFile: options.envFile,
     typeErrors: options.typeErrors,
     watcher,
-    adjust: options.adjust,
+    adjust: config => override(config, overrides),
     apply(config, bundle) {
       if (supervisor.generation === 0) log.level = options.logLevel ?? levelOf(config)
       return supervisor.take(config, bundle)
@@ -128,6 +127,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   remark(first)
   const controlled: Controlled = {
     file,
+    overrides,
     unchanged: () => serving !== undefined && isUnchanged(serving.hashes),
     served: supervisor,
     warnings: async () => [...(serving?.warnings ?? []), ...((await serving?.lints) ?? [])],

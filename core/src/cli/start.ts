@@ -4,7 +4,6 @@ import type { Log } from '../contract/host.ts'
 import type { LogLevel } from '../log.ts'
 import { defineCommand, UsageError } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
-import { overrideListener } from './override-listener.ts'
 import { shortName } from './report.ts'
 import { type Reporter, serve } from './serve.ts'
 
@@ -29,12 +28,11 @@ at once. SIGHUP reloads the config.`,
     const port = portText === undefined ? undefined : readPort(portText)
     return serve(configFile(given), {
       logLevel: logLevels.find(known => known === level),
-      workers: workers === undefined ? undefined : readWorkers(workers),
+      overrides: { port, host, workers: workers === undefined ? undefined : readWorkers(workers) },
       watch,
       envFile,
       control: !closed,
       typeErrors: 'ignore',
-      adjust: config => overrideListener(config, { port, host }),
       createReporter,
     })
   },

@@ -81,7 +81,7 @@ function compare(before: Json | undefined, after: Json | undefined, path: readon
   if (isDeepStrictEqual(before, after)) return []
   if (!isTable(before) || !isTable(after) || !isAlike(before, after)) return [{ path, before, after }]
   const keys = new Set([...Object.keys(before), ...Object.keys(after)])
-  return [...keys].sort().flatMap(key => compare(valueOf(before, key), valueOf(after, key), [...path, key]))
+  return [...keys].sort().flatMap(key => compare(itemOf(before, key), itemOf(after, key), [...path, key]))
 }
 
 type JsonTable = Entry | readonly Json[]
@@ -93,6 +93,6 @@ function isAlike(before: JsonTable, after: JsonTable): boolean {
   return before.length === after.length && [...before, ...after].every(isTable)
 }
 
-function valueOf(table: JsonTable, key: string): Json | undefined {
+function itemOf(table: JsonTable, key: string): Json | undefined {
   return Object.hasOwn(table, key) ? (Reflect.get(table, key) as Json) : undefined
 }
