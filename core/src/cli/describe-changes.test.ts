@@ -4,7 +4,7 @@ import { normalise } from '../config/normalise.ts'
 import { ConfigProblems } from '../config/problem.ts'
 import { definePlugin } from '../contract/plugin.ts'
 import { serialiseModel } from '../control/serialise-model.ts'
-import { compareModels } from '../inspect/compare-models.ts'
+import { compareModels } from '../plan/compare-models.ts'
 import { describeChanges } from './describe-changes.ts'
 
 const reply = { status: 200 }

@@ -1,4 +1,4 @@
-import type { Difference, ModelChanges } from '../inspect/compare-models.ts'
+import type { Difference, ModelChanges } from '../plan/compare-models.ts'
 import { count } from './report.ts'
 
 /** `+2 routes (a, b), ~1 route (c), service users kept`: what a reload changed, and which services' state it kept. */

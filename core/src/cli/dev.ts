@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { stdout } from 'node:process'
 import type { Model } from '../config/model.ts'
 import type { Log } from '../contract/host.ts'
 import { serialiseModel } from '../control/serialise-model.ts'
-import { compareModels, type ModelChanges } from '../inspect/compare-models.ts'
+import { compareModels, type ModelChanges } from '../plan/compare-models.ts'
 import { defineCommand } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import { describeChanges } from './describe-changes.ts'
@@ -34,10 +35,11 @@ when the config says log: { access: false }.`,
 
 /** A line a save, and what is wrong with the lines of source it is wrong in. */
 function createReporter(log: Log): Reporter {
+  const compare = createCompare()
   return {
     reloaded(reload, { before, after }) {
       const { ms, generation } = reload
-      void changesOf(before, after).then(changes => {
+      void compare(before, after).then(changes => {
         log.info(`${what(reload)}: ${describeChanges(changes)}, live in ${ms} ms`, { generation })
       })
     },
@@ -53,9 +55,14 @@ function createReporter(log: Log): Reporter {
   }
 }
 
-async function changesOf(before: Model, after: Model): Promise<ModelChanges> {
-  const old = await serialiseModel(before)
-  return compareModels(old, await serialiseModel(after, old.salt))
+/** Compares configs one after the other; what a reload left as it was is serialised once. */
+function createCompare(): (before: Model, after: Model) => Promise<ModelChanges> {
+  const salt = randomUUID()
+  const known = new WeakMap()
+  return async (before, after) => {
+    const old = await serialiseModel(before, salt, known)
+    return compareModels(old, await serialiseModel(after, salt, known))
+  }
 }
 
 function what({ changed: [first, ...others] }: Reload): string {

@@ -1,6 +1,6 @@
 import type { Problem } from '../config/problem.ts'
-import type { ReloadPlan } from '../inspect/plan-reload.ts'
-import type { Replay } from '../inspect/replay.ts'
+import type { ReloadPlan } from '../plan/plan-reload.ts'
+import type { Replay } from '../plan/replay.ts'
 
 /** What `gateway plan --json` prints; of a config with errors only `problems`. Fields may be added. */
 export interface PlanOutput extends ReloadPlan {

@@ -29,18 +29,28 @@ export interface SerialisedModel {
 /** Longest that the work goes on in one go, in milliseconds: requests are waiting while it does. */
 const sliceMs = 5
 
-/** `salt`: any text; without it a new one, so that digests of two calls have nothing in common. */
+/**
+ * `salt`: any text; without it a new one, so that digests of two calls have nothing in common. `known`: entries of parts
+ * that were serialised before with this salt; a reload leaves most parts the same objects.
+ */
 export async function serialiseModel(
   model: Model,
   salt: string = randomBytes(16).toString('base64url'),
+  known = new WeakMap<object, Entry>(),
 ): Promise<SerialisedModel> {
   const digest = (text: string) => createHmac('sha256', salt).update(text).digest('base64url').slice(0, 12)
   const entry = (value: object) => inOrder(redact(value, digest)) as Entry
   let since = performance.now()
-  const table = async <T>(items: readonly T[], name: (item: T) => string, content: (item: T) => object) => {
+  const table = async <T extends object>(
+    items: readonly T[],
+    name: (item: T) => string,
+    content: (item: T) => object,
+  ) => {
     const entries: [string, Entry][] = []
     for (const item of items) {
-      entries.push([name(item), entry(content(item))])
+      const serialised = known.get(item) ?? entry(content(item))
+      known.set(item, serialised)
+      entries.push([name(item), serialised])
       if (performance.now() - since < sliceMs) continue
       await setImmediate()
       since = performance.now()

@@ -33,10 +33,13 @@ export interface ConnectionEffect {
 /** Both serialised with one salt. */
 export function planReload(before: SerialisedModel, after: SerialisedModel): ReloadPlan {
   const changes = compareModels(before, after)
+  const differs = isDifferent(changes)
   return {
-    differs: isDifferent(changes),
+    differs,
     ...changes,
-    serviceFates: fatesOf(before, after, changes),
+    serviceFates: fatesOf(before, after, changes).map(fate =>
+      differs ? fate : { ...fate, fate: 'kept', because: [] },
+    ),
     connections: [
       ...closedListeners(before, changes),
       ...leavingWorkers(changes),
@@ -55,7 +58,7 @@ function fatesOf(before: SerialisedModel, after: SerialisedModel, { services }: 
     const because = [
       ...(keys.size === 0 ? [] : [`${[...keys].join(', ')} changed`]),
       ...providedFor(now).map(what => `its ${what} is a plugin's, and plugins are set up anew`),
-      ...(holdsCode(now) ? ['its options hold functions or instances, which every load makes anew'] : []),
+      ...(holdsCode(now) ? ['its options hold functions or instances, which are new ones after every load'] : []),
     ]
     const [old, current] = [before.services[name], now].map(targetsOf)
     return {

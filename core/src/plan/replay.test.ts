@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { normalise } from '../config/normalise.ts'
 import { ConfigProblems } from '../config/problem.ts'
-import { explain, routerOf } from '../control/explain.ts'
+import { explain, routingOf } from '../control/explain.ts'
 import { serialiseModel } from '../control/serialise-model.ts'
 import { createDecide } from './decide.ts'
 import type { Found, RecordedRequest } from './recorded-requests.ts'
@@ -72,7 +72,7 @@ test('what is decided is what explain says, also by a config that was only told'
   const stranger = await read({ routes: { other: { match: 'GET /', reply: { status: 200 } } }, listen: base.listen })
   const unlike = reviveDeciding(told, stranger.model, stranger.serialised)
   expect([revived.untold, unlike.untold]).toEqual([[], ['vip']])
-  const router = routerOf(model)
+  const routing = routingOf(model)
   const names = ['host', 'x-beta', 'x-api-key']
   for (const sent of requests) {
     const decided = createDecide(serialised, model)(sent)
@@ -80,7 +80,7 @@ test('what is decided is what explain says, also by a config that was only told'
       const value = sent.fields.get(name)
       return value === undefined ? [] : [[name, value]]
     })
-    const { route, refusal } = explain(model, router, { method: sent.method, url: sent.url, headers })
+    const { route, refusal } = explain(model, routing, { method: sent.method, url: sent.url, headers })
     const action = route?.action
     expect([sent.url, decided.decision.route, decided.decision.code]).toEqual([
       sent.url,

@@ -26,7 +26,8 @@ const planOf = async (before: object, after: object) =>
   planReload(await serialised({ ...base, ...before }), await serialised({ ...base, ...after }))
 
 test('nothing', async () => {
-  const plan = await planOf({}, {})
+  const ringed = { services: { users: { ...services.users, balance: 'ring' } } }
+  const plan = await planOf(ringed, ringed)
   expect(plan).toMatchObject({ differs: false, settings: [], pluginOrder: null, connections: [] })
   expect(plan.serviceFates).toEqual([
     { name: 'users', fate: 'kept', because: [], targets: { added: [], removed: [], kept: 2 } },
@@ -92,7 +93,7 @@ test('services: what is rebuilt, why, and which connections go', async () => {
   const { services: changes, serviceFates, connections } = await planOf(given(before), given(after))
   expect([changes.added, changes.removed]).toEqual([['heir'], ['gone', 'lost']])
   expect(serviceFates.map(({ name, fate, because }) => [name, fate, ...because])).toEqual([
-    ['coded', 'rebuilt', 'its options hold functions or instances, which every load makes anew'],
+    ['coded', 'rebuilt', 'its options hold functions or instances, which are new ones after every load'],
     ['hashed', 'rebuilt', `its balancer "ring" is a plugin's, and plugins are set up anew`],
     ['pooled', 'rebuilt', 'pool changed'],
     ['users', 'rebuilt', 'targets changed'],
