@@ -1,20 +1,16 @@
 import type { Model } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
 import { type SerialisedModel, serialiseModel } from '../control/serialise-model.ts'
-import { createDecide, type Deciding } from '../plan/decide.ts'
 import { planReload } from '../plan/plan-reload.ts'
-import { RecordError, recordedRequests } from '../plan/recorded-requests.ts'
-import { type Replay, replay } from '../plan/replay.ts'
-import { reviveDeciding } from '../plan/revive-deciding.ts'
 import { defineCommandOf, UsageError } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import type { Status } from './control-table.ts'
 import { inspectConfig } from './inspect-config.ts'
 import type { Overrides } from './override-listener.ts'
-import { PlainFailure } from './plain-failure.ts'
-import type { PlanOutput, ReplayOutput } from './plan-output.ts'
+import type { PlanOutput } from './plan-output.ts'
 import { planText } from './plan-text.ts'
 import { hasErrors } from './problems.ts'
+import { replayRecord } from './replay-record.ts'
 import { printProblems } from './report.ts'
 import { askGateway } from './running.ts'
 
@@ -50,7 +46,8 @@ Exit codes: 0 fine, 1 NEW has errors or something cannot be read, 2 wrong usage,
     }
     const serialised = withWorkers(await serialiseModel(model, old.serialised.salt), old.overrides)
     const planned = planReload(old.serialised, serialised)
-    const replayed = record === undefined ? {} : { replay: await replayRecord(record, host, old, model, serialised) }
+    const replayed =
+      record === undefined ? {} : { replay: await replayRecord(record, host, old, { model, serialised }) }
     const output: PlanOutput = { before: old.before, after: { file }, ...planned, problems, ...replayed }
     process.stdout.write(
       json ? `${JSON.stringify(output, undefined, 2)}\n` : planText(output, old.serialised, serialised, process.stdout),
@@ -87,55 +84,4 @@ async function readFile(
 /** Where the command line of the gateway says how many there are, the config does not. */
 function withWorkers(serialised: SerialisedModel, { workers }: Overrides): SerialisedModel {
   return workers === undefined ? serialised : { ...serialised, settings: { ...serialised.settings, workers } }
-}
-
-async function replayRecord(
-  file: string,
-  host: string | undefined,
-  old: Old,
-  model: Model,
-  serialised: SerialisedModel,
-): Promise<ReplayOutput> {
-  const { deciding, untold } = old.model
-    ? { deciding: old.model, untold: [] }
-    : reviveDeciding(old.serialised, model, serialised)
-  const [before, after] = [createDecide(old.serialised, deciding), createDecide(serialised, model)]
-  const replayed = await replayFile(file, before, after, host)
-  if (replayed.requests === 0) throw new PlainFailure(`${file} holds no request${faultOf(replayed)}`)
-  return { file, ...replayed, notes: notesOn(file, replayed, [deciding, model], untold) }
-}
-
-async function replayFile(
-  file: string,
-  ...by: Parameters<typeof replay> extends [unknown, ...infer Rest] ? Rest : never
-) {
-  try {
-    return await replay(recordedRequests(file), ...by)
-  } catch (error) {
-    const isOurs = error instanceof RecordError || (error instanceof Error && 'code' in error)
-    if (isOurs) throw new PlainFailure(`cannot read ${file}: ${error.message}`)
-    throw error
-  }
-}
-
-function faultOf({ malformed: { first } }: Replay): string {
-  const [fault] = first
-  return fault === undefined ? '' : `; ${fault.line}: ${fault.fault}`
-}
-
-function notesOn(file: string, { hostless }: Replay, both: readonly Deciding[], untold: readonly string[]): string[] {
-  const routes = both.flatMap(side => side.routes)
-  const asks = routes.some(({ headers, query }) => headers.length + query.length > 0)
-  return [
-    'Hooks were not run: what plugins and hooks of routes would answer or change was not compared, nor were bodies and limits.',
-    ...(asks && !/\.har$/i.test(file)
-      ? ["A log tells no header fields, and the gateway's own no query: they were taken to be absent."]
-      : []),
-    ...(hostless > 0 && routes.some(({ hosts }) => hosts.length > 0)
-      ? [`${hostless} requests name no host, so that routes with one did not take them: --host HOST names it.`]
-      : []),
-    ...(untold.length > 0
-      ? [`The running gateway does not tell what these routes ask for, so they took no request: ${untold.join(', ')}.`]
-      : []),
-  ]
 }

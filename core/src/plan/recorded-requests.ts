@@ -27,6 +27,8 @@ export class RecordError extends Error {
   override readonly name = 'RecordError'
 }
 
+export const isHar = (file: string) => /\.har$/i.test(file)
+
 /**
  * Reads a HAR file (1.2; its name ends in `.har`), at once, or else an access log, a piece at a time: lines of JSON as the
  * gateway writes them, of the Common or of the Combined Log Format, in any mixture.
@@ -34,7 +36,7 @@ export class RecordError extends Error {
  * @throws RecordError, and what reading the file throws
  */
 export async function* recordedRequests(file: string): AsyncGenerator<readonly FoundAt[]> {
-  if (/\.har$/i.test(file)) return yield readHar(await readFile(file, 'utf8'))
+  if (isHar(file)) return yield readHar(await readFile(file, 'utf8'))
   let line = 0
   for await (const lines of readLines(file)) {
     const found: FoundAt[] = []
