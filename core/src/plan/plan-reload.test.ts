@@ -1,9 +1,13 @@
 import { defineExtension, definePlugin } from '@gateway/core'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { normalise } from '../config/normalise.ts'
+import { normalise, normaliseAfter } from '../config/normalise.ts'
 import { ConfigProblems } from '../config/problem.ts'
 import { serialiseModel } from '../control/serialise-model.ts'
+import { buildGeneration } from '../generation/build.ts'
+import { SharedStore } from '../generation/shared-store.ts'
+import { silentLog } from '../log.ts'
+import { whole } from '../slices.ts'
 import { planReload } from './plan-reload.ts'
 
 const first = () => ({ pick: <T>([target]: readonly T[]) => target })
@@ -66,35 +70,53 @@ test('values that differ, by their path, and no secret', async () => {
   expect(JSON.stringify(plan)).not.toMatch(/hush-hush|other/)
 })
 
-test('services: what is rebuilt, why, and which connections go', async () => {
+/** Built one after the other, as a reload does. */
+async function reloaded(before: object, after: object) {
+  const store = new SharedStore()
+  const first = normalise({ ...base, ...before })
+  const second = whole(normaliseAfter(first, { ...base, ...after }))
+  if (first.model === undefined || second.model === undefined) throw new ConfigProblems(second.problems)
+  const old = await buildGeneration(1, first.model, store, silentLog)
+  const now = await buildGeneration(2, second.model, store, silentLog, old)
+  const known = store.names
+  await old.release()
+  const names = [...now.services.keys()].filter(name => old.services.has(name)).sort()
+  const closed = known.filter(name => !store.names.includes(name))
+  const kept = names.filter(name => now.services.get(name)?.service === old.services.get(name)?.service)
+  await now.release()
+  return { kept, closed }
+}
+
+test('services: what is rebuilt, why, and which connections go, as a reload has it', async () => {
+  const common = () => ({
+    hashed: { targets: ['http://h'], balance: 'ring' },
+    // Each load evaluates functions anew.
+    coded: { targets: ['http://c'], check: { ok: () => true } },
+    plain: { targets: ['http://p'] },
+  })
   const before = {
     services: {
+      ...common(),
       ...services,
-      pooled: { targets: ['http://p'] },
-      hashed: { targets: ['http://h'], balance: 'ring' },
-      coded: { targets: ['http://c'], check: { ok: () => true } },
+      pooled: { targets: ['http://q'] },
       gone: { targets: ['http://a', 'http://g'] },
       lost: { discover: { use: 'dns' } },
     },
   }
   const after = {
     services: {
-      ...before.services,
+      ...common(),
       users: { targets: ['http://b', { url: 'http://n', weight: 2 }] },
-      pooled: { targets: ['http://p'], pool: { connections: 3 } },
-      gone: undefined,
-      lost: undefined,
+      pooled: { targets: ['http://q'], pool: { connections: 3 } },
       heir: { targets: ['http://a'] },
     },
   }
-  const given = (config: typeof before | typeof after) => ({
-    services: Object.fromEntries(Object.entries(config.services).filter(([, service]) => service !== undefined)),
-  })
-  const { services: changes, serviceFates, connections } = await planOf(given(before), given(after))
+  const { services: changes, serviceFates, connections } = await planOf(before, after)
   expect([changes.added, changes.removed]).toEqual([['heir'], ['gone', 'lost']])
   expect(serviceFates.map(({ name, fate, because }) => [name, fate, ...because])).toEqual([
     ['coded', 'rebuilt', 'its options hold functions or instances, which are new ones after every load'],
     ['hashed', 'rebuilt', `its balancer "ring" is a plugin's, and plugins are set up anew`],
+    ['plain', 'kept'],
     ['pooled', 'rebuilt', 'pool changed'],
     ['users', 'rebuilt', 'targets changed'],
   ])
@@ -108,7 +130,7 @@ test('services: what is rebuilt, why, and which connections go', async () => {
     },
     {
       of: 'targets',
-      at: 'http://p',
+      at: 'http://q',
       effect: 'closed when the last request on them has ended; new ones are opened, with the new options',
     },
     {
@@ -117,6 +139,9 @@ test('services: what is rebuilt, why, and which connections go', async () => {
       effect: 'those to targets that were discovered are closed, where no other service has them',
     },
   ])
+  const { kept, closed } = await reloaded(before, after)
+  expect(kept).toEqual(['plain'])
+  expect(closed).toEqual(['gateway.pool http://q {}', 'gateway.pool http://g {}'])
 })
 
 test('listeners and workers: whose connections are closed', async () => {
