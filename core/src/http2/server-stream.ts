@@ -79,6 +79,8 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
       h2.on('trailers', (_headers, _flags, list) => {
         this.#trailers = trailersOf(list)
       })
+      // From the start: of a body without a byte node:http2 tells the end at once, whether or not somebody reads.
+      h2.on('end', () => this.#onEnd())
     }
   }
 
@@ -95,7 +97,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
       sink.onError(this.#bodyError)
     } else if (this.#received) {
       this.#sinkDone = true
-      sink.onEnd(undefined)
+      sink.onEnd(this.#trailers)
     } else {
       const { bodyIdleTimeout, minBodyRate } = this.#connection.options
       this.#clock = new BodyClock(bodyIdleTimeout, minBodyRate)
@@ -234,7 +236,6 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
 
   #read(): void {
     this.#h2.on('data', (chunk: Buffer) => this.#onData(chunk))
-    this.#h2.on('end', () => this.#onEnd())
   }
 
   #onData(chunk: Buffer): void {
@@ -260,10 +261,10 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     this.#received = true
     if (this.#over) return this.#watch()
     this.#timeBody()
-    if (this.#sinkDone) return
+    if (this.#sink === undefined || this.#sinkDone) return
     this.#sinkDone = true
     try {
-      this.#sink?.onEnd(this.#trailers)
+      this.#sink.onEnd(this.#trailers)
     } catch (error) {
       this.fault(error)
     }

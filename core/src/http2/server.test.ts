@@ -5,6 +5,7 @@ import { GatewayError } from '../contract/errors.ts'
 import { Fields } from '../http1/fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import {
+  block,
   DATA,
   END_HEADERS,
   END_STREAM,
@@ -197,6 +198,24 @@ describe('a request body', () => {
     )
     expect(await peer.reset(1)).toBe(PROTOCOL_ERROR)
     await eventually(() => expect(aborted).toEqual(['GATEWAY_CLIENT_CLOSED']))
+  })
+
+  test.each<[string, Uint8Array]>([
+    ['empty DATA', frame(DATA, END_STREAM, 1)],
+    ['trailers', frame(HEADERS, END_HEADERS | END_STREAM, 1, block([['x-t', 'v']]))],
+  ])('of nothing but %s has ended, also for who reads it late', async (_, end) => {
+    const read = Promise.withResolvers<void>()
+    await using server = await serve(stream => {
+      void read.promise.then(() =>
+        collect(stream, (body, trailers) => answer(stream, `${body.length} ${trailers?.toText() ?? 'no trailers'}`)),
+      )
+    })
+    const peer = await server.raw()
+    peer.send(frame(HEADERS, END_HEADERS, 1, post()), end, frame(PING, 0, 0, Buffer.alloc(8)))
+    await peer.until(PING)
+    read.resolve()
+    const { payload } = await peer.until(DATA, 1)
+    expect(payload.toString()).toMatch(/^0 (no trailers|x-t: v)/)
   })
 
   test('that nobody reads is held back by flow control', async () => {
