@@ -21,7 +21,7 @@ export const END_STREAM = 1
 const ACK = 1
 export const END_HEADERS = 4
 
-const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+export const preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
 export function frame(type: number, flags: number, id: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9)

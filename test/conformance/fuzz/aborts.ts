@@ -9,7 +9,7 @@ import { AbortUpstream, bodyFor, type UpstreamScript } from './abort-upstream.ts
 import { fraction } from './messages.ts'
 
 /** What a client does on one connection. */
-interface ClientScript {
+export interface ClientScript {
   readonly framing: 'none' | 'length' | 'chunked'
   readonly size: number
   readonly expects: boolean
@@ -23,7 +23,7 @@ interface ClientScript {
   readonly deaf: boolean
 }
 
-interface Session {
+export interface Session {
   readonly client: ClientScript
   readonly upstream: UpstreamScript
 }
@@ -33,7 +33,7 @@ const part = (whole: number, cut: number) =>
   fc.oneof({ arbitrary: fc.constant(1), weight: whole }, { arbitrary: fraction, weight: cut })
 const size = fc.constantFrom(0, 1, 100, 5_000, 70_000, 300_000)
 
-const session: fc.Arbitrary<Session> = fc.record({
+export const session: fc.Arbitrary<Session> = fc.record({
   client: fc.record({
     framing: fc.constantFrom('none', 'length', 'chunked'),
     size,
@@ -102,17 +102,23 @@ export function aborts(rig: AbortRig) {
   return fc.asyncProperty(fc.array(session, { minLength: 1, maxLength: 24 }), async sessions => {
     rig.forget()
     rig.upstream.complaints = []
-    await Promise.all(sessions.map(one => play(rig, one)))
+    const play = (one: Session, mustServe = false) => playSession(rig.upstream, new RawClient(rig.port), one, mustServe)
+    await Promise.all(sessions.map(one => play(one)))
     await rig.quiet()
-    await play(rig, clean, true)
+    await play(clean, true)
     await rig.quiet()
     assert.deepEqual({ complaints: rig.upstream.complaints, faults: faultsIn(rig.log) }, { complaints: [], faults: [] })
   })
 }
 
-async function play(rig: AbortRig, { client: script, upstream }: Session, mustServe = false): Promise<void> {
-  const id = rig.upstream.add(upstream)
-  const client = new RawClient(rig.port)
+/** Plays both sides of a session. @throws when the client was told anything but what the upstream meant. */
+export async function playSession(
+  abortUpstream: AbortUpstream,
+  client: RawClient,
+  { client: script, upstream }: Session,
+  mustServe = false,
+): Promise<void> {
+  const id = abortUpstream.add(upstream)
   if (script.deaf) client.socket.pause()
   const bytes = requestBytes(script, id)
   const sent = bytes.slice(0, Math.floor(bytes.length * script.stops))
@@ -120,7 +126,7 @@ async function play(rig: AbortRig, { client: script, upstream }: Session, mustSe
   const pieces = Array.from({ length: Math.ceil(sent.length / size) }, (_, i) => sent.slice(i * size, (i + 1) * size))
   await client.send(pieces)
   for (let turns = 0; turns < script.waits; turns++) await turn()
-  if (script.ends === 'reset' && !client.socket.destroyed) client.socket.resetAndDestroy()
+  if (script.ends === 'reset') client.reset()
   if (script.ends === 'destroy') client.socket.destroy()
   if (script.ends === 'end') client.socket.end()
   client.socket.resume()
@@ -129,18 +135,17 @@ async function play(rig: AbortRig, { client: script, upstream }: Session, mustSe
   await client.until(() => client.ended || answered())
   client.socket.destroy()
   const seen = takeAnswer(client.transcript)
-  if (seen?.status === 200) {
-    assert.equal(values(seen.fields, 'x-script')[0], String(id), 'the answer to another request')
-    const body = bodyFor(id, upstream.size)
-    // Of a body that the close ends nobody can tell that it ended too soon.
-    const cut = upstream.stops < 1 && upstream.framing === 'close' && upstream.ends === 'end'
-    assert.equal(
-      seen.body,
-      cut ? body.slice(0, seen.body.length) : body,
-      'what looks whole is not what the upstream meant',
-    )
-  }
+  if (seen?.status === 200) assertMeant(id, upstream, values(seen.fields, 'x-script')[0], seen.body)
   if (mustServe) assert.equal(seen?.status, 200, `a sound request was not served: ${client.transcript}`)
+}
+
+/** A whole response with status 200 is what the script says. */
+export function assertMeant(id: number, script: UpstreamScript, answers: unknown, body: string): void {
+  assert.equal(answers, String(id), 'the answer to another request')
+  const meant = bodyFor(id, script.size)
+  // Of a body that the close ends nobody can tell that it ended too soon.
+  const cut = script.stops < 1 && script.framing === 'close' && script.ends === 'end'
+  assert.equal(body, cut ? meant.slice(0, body.length) : meant, 'what looks whole is not what the upstream meant')
 }
 
 function takeAnswer(transcript: string) {

@@ -11,10 +11,14 @@ export class RawClient {
   ended = false
   #wake: () => void = () => {}
 
-  constructor(port: number) {
-    const socket = connect({ port, host: '127.0.0.1' })
+  readonly #tcp: Socket
+
+  /** `secure` puts TLS on the connection. */
+  constructor(port: number, secure: (tcp: Socket) => Socket = tcp => tcp) {
+    this.#tcp = connect({ port, host: '127.0.0.1' })
+    this.#tcp.setNoDelay(true)
+    const socket = secure(this.#tcp)
     this.socket = socket
-    socket.setNoDelay(true)
     socket.setEncoding('latin1')
     socket.on('data', piece => {
       this.transcript += piece
@@ -27,6 +31,12 @@ export class RawClient {
         this.#wake()
       })
     }
+  }
+
+  /** RST in place of FIN. */
+  reset(): void {
+    if (!this.#tcp.destroyed) this.#tcp.resetAndDestroy()
+    this.socket.destroy()
   }
 
   /** Writes pieces apart, so that the gateway reads each by itself. */

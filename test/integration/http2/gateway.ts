@@ -2,19 +2,11 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream, type ServerOptions } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'vitest'
-import { Http2Pool } from '../../../core/src/http2/client.ts'
 import { type RawPeer, rawServer } from '../../../core/src/http2/raw-peer.fixture.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type LooseConfig, type RunningGateway, startGateway } from '../../support/gateway.ts'
-
-/** Seen at work in this process, as those of HTTP/1.1 are in support/gateway.ts. */
-const pools = new Set<Http2Pool>()
-const { request } = Http2Pool.prototype
-Http2Pool.prototype.request = function (...args) {
-  pools.add(this)
-  return request.apply(this, args)
-}
+import { http2Pools as pools } from '../../support/watched.ts'
 
 export { proxyTo } from '../../support/gateway.ts'
 
