@@ -16,13 +16,15 @@ export interface RunningGateway {
 export type LooseConfig = Readonly<Record<string, unknown>>
 
 /**
- * A gateway on port 0 of 127.0.0.1 with an access log, closed after the test. Then, with the clients gone, it must have
- * let go of everything: no exchange, no busy or opening upstream connection, no client, and after closing no deadline.
+ * A gateway on port 0 of 127.0.0.1, or with a list of listeners as it is, with an access log, closed after the test. Then,
+ * with the clients gone, it must have let go of everything: no exchange, no busy or opening upstream connection, no
+ * client, and after closing no deadline.
  */
 export async function startGateway(config: LooseConfig): Promise<RunningGateway> {
   const log = recordingLog()
-  const listenSettings = { port: 0, host: '127.0.0.1', ...(config.listen as object | undefined) }
-  const gateway = await createGateway({ log: { access: true }, ...config, listen: listenSettings }, { log })
+  const { listen = {} } = config
+  const settings = Array.isArray(listen) ? listen : { port: 0, host: '127.0.0.1', ...(listen as object) }
+  const gateway = await createGateway({ log: { access: true }, ...config, listen: settings }, { log })
   const [address] = await gateway.listen()
   if (address === undefined) throw new Error('it does not listen')
   onCleanup('gateways', async () => {
