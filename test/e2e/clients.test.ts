@@ -61,11 +61,12 @@ describe('curl', () => {
     expect(await curl('/app/echo', '-H', 'Transfer-Encoding: chunked', ...post)).toEqual([fine, digest(body)])
     expect(await curl('/app/large')).toEqual([fine, digest(large)])
     expect((await curl('/nowhere'))[0]).toBe(`404 ${version}  application/problem+json`)
-    // By prior knowledge curl 7.88 cannot make two requests at a time of any server.
-    const together = flag === '--http2-prior-knowledge' ? '-sS' : '-sSZ'
-    const many = Array.from({ length: 20 }, () => `${origin}/app/hello`)
-    const all = await run('curl', together, flag, '--noproxy', '*', '--cacert', authority.certFile, ...many)
-    expect(all.stdout.toString()).toBe('hello'.repeat(20))
+    // By prior knowledge curl 7.88 makes no second request on a connection, whoever serves it.
+    if (flag !== '--http2-prior-knowledge') {
+      const many = Array.from({ length: 20 }, () => `${origin}/app/hello`)
+      const all = await run('curl', '-sSZ', flag, '--noproxy', '*', '--cacert', authority.certFile, ...many)
+      expect(all.stdout.toString()).toBe('hello'.repeat(20))
+    }
     const trailers = join(folder, 'headers')
     await curl('/app/echo', ...post, '--dump-header', trailers)
     const { stdout } = await run('cat', trailers)
@@ -76,7 +77,8 @@ describe('curl', () => {
 describe('fetch', () => {
   test('of Node, HTTP/1.1', async () => {
     const { http } = await startSite(authority)
-    await tryFetch(fetch, http, '1.1 gateway')
+    // It keeps its connections for seconds, and the test would wait for them.
+    await tryFetch(fetch, http, '1.1 gateway', { headers: { connection: 'close' } })
   })
 
   test.each<[keyof Site, string]>([
@@ -97,7 +99,13 @@ describe('fetch', () => {
     arrayBuffer(): Promise<ArrayBuffer>
   }
 
-  async function tryFetch(ask: (url: string, init?: object) => Promise<Answer>, origin: string, via: string) {
+  /** `last`: for the last request on a connection. */
+  async function tryFetch(
+    ask: (url: string, init?: object) => Promise<Answer>,
+    origin: string,
+    via: string,
+    last: object = {},
+  ): Promise<void> {
     const result = async (path: string, init?: object) => {
       const response = await ask(`${origin}${path}`, init)
       const sum = digest(new Uint8Array(await response.arrayBuffer()))
@@ -109,9 +117,9 @@ describe('fetch', () => {
     const stream = { method: 'POST', body: new Blob([body]).stream(), duplex: 'half' }
     expect(await result('/app/echo', stream)).toEqual([200, via, digest(body)])
     expect(await result('/app/large')).toEqual([200, via, digest(large)])
-    const many = await Promise.all(Array.from({ length: 20 }, () => result('/app/hello')))
+    const many = await Promise.all(Array.from({ length: 20 }, () => result('/app/hello', last)))
     expect(many).toEqual(Array(20).fill([200, via, digest('hello')]))
-    const missing = await ask(`${origin}/nowhere`)
+    const missing = await ask(`${origin}/nowhere`, last)
     expect([missing.status, missing.headers.get('content-type')]).toEqual([404, 'application/problem+json'])
     await missing.arrayBuffer()
   }

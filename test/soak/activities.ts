@@ -166,9 +166,14 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
         const [script] = fc.sample(session, { numRuns: 1, seed: random.between(0, 2 ** 31) })
         assert(script !== undefined)
         const transport = random.pick(transports)
-        if (transport === 'HTTP/1.1') await playSession(aborts, new RawClient(rudePlain), script)
-        else if (transport === 'HTTP/1.1 with TLS') await playSession(aborts, new RawClient(rudeTls, secure), script)
-        else await playHttp2(aborts, rude.session(transport, true), script)
+        const play = () => {
+          if (transport === 'HTTP/1.1') return playSession(aborts, new RawClient(rudePlain), script)
+          if (transport === 'HTTP/1.1 with TLS') return playSession(aborts, new RawClient(rudeTls, secure), script)
+          return playHttp2(aborts, rude.session(transport, true), script)
+        }
+        await play().catch(error => {
+          throw new Error(`${transport}, ${JSON.stringify(script)}: ${String(error).slice(0, 300)}`)
+        })
       },
     },
   ]
