@@ -343,6 +343,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   #discard(): void {
     if (this.#clock === undefined) this.#read()
     this.#h2.resume()
+    this.#h2.once('finish', () => this.#countDiscarded(0))
     this.deadline = performance.now() + this.#connection.options.lingerTimeout
     deadlines.add(this)
   }
@@ -350,8 +351,11 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   #countDiscarded(bytes: number): void {
     this.#discarded += bytes
     if (this.#discarded <= this.#connection.options.maxDiscardedBytes) return
-    // Closed before its trailers it would get neither them nor an end. Flow control stops the client meanwhile.
-    if (!this.#handedOver) return void this.#h2.pause()
+    // Closed before its trailers it would get neither them nor an end. Closed before its last byte is on its way, and then
+    // given up, it would never be reset: node:http2 (26.10) forgets the stream, nghttp2 does not, and between them they
+    // make empty DATA without end as soon as the client lets them, in a loop that nothing gets out of. Flow control stops
+    // the client meanwhile.
+    if (!this.#handedOver || !this.#h2.writableFinished) return void this.#h2.pause()
     this.#h2.close(constants.NGHTTP2_NO_ERROR)
     this.#h2.resume()
   }

@@ -16,6 +16,8 @@ import {
   PING,
   post,
   RST_STREAM,
+  SETTINGS,
+  setting,
   uint32,
   WINDOW_UPDATE,
 } from './raw-peer.fixture.ts'
@@ -279,6 +281,21 @@ describe('a request body', () => {
     const request = client.request({ ':method': 'POST' })
     request.write(Buffer.alloc(60_000))
     expect(await answerOf(request)).toMatchObject({ body: 'early', trailers: { 'x-t': '1' } })
+  })
+
+  test('that goes on after a response which the client does not take is given up with it, and nothing is sent later', async () => {
+    await using server = await serve(stream => answer(stream, 'early'), {
+      maxDiscardedBytes: 1_000,
+      lingerTimeout: 50,
+      writeIdleTimeout: 50,
+    })
+    const peer = await server.raw()
+    const window = (size: number) => frame(SETTINGS, 0, 0, setting(4, size))
+    peer.send(window(0), frame(HEADERS, END_HEADERS, 1, post()), frame(DATA, 0, 1, Buffer.alloc(5_000)))
+    expect(await peer.reset(1)).toBe(CANCEL)
+    peer.send(window(1_000), frame(HEADERS, END_HEADERS | END_STREAM, 3, get()))
+    expect((await peer.until(DATA, 3)).payload.toString()).toBe('early')
+    expect(peer.frames.filter(f => f.id === 1 && f.type === DATA)).toEqual([])
   })
 
   test('that does not come in time is a timeout, unless the response has begun', async () => {
