@@ -29,6 +29,8 @@ export interface Rig {
 }
 
 const upstreams = ['http1', 'http2'] as const
+/** A machine with nothing else to do needs milliseconds. */
+const patienceMs = 30_000
 const secure = (tcp: Socket): Socket => connectTls({ socket: tcp, rejectUnauthorized: false })
 
 export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
@@ -82,8 +84,9 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
       name: 'large downloads, some read slowly',
       weight: 2,
       run(random) {
-        const size = random.between(1, 4) * 1e6
-        return expectWhole(download(random, size), size, random.chance(0.5))
+        const slow = random.chance(0.5)
+        const size = random.between(1, 4) * (slow ? 200_000 : 1_000_000)
+        return expectWhole(download(random, size), size, slow)
       },
     },
     {
@@ -105,7 +108,7 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
       name: 'pipelined requests',
       weight: 2,
       async run(random) {
-        const client = new RawClient(plain)
+        const client = new RawClient(plain, { patienceMs })
         const asked = Array.from({ length: random.between(2, 10) }, () => ({
           id: random.between(0, 1e6),
           size: random.between(0, 20_000),
@@ -167,8 +170,9 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
         assert(script !== undefined)
         const transport = random.pick(transports)
         const play = () => {
-          if (transport === 'HTTP/1.1') return playSession(aborts, new RawClient(rudePlain), script)
-          if (transport === 'HTTP/1.1 with TLS') return playSession(aborts, new RawClient(rudeTls, secure), script)
+          if (transport === 'HTTP/1.1') return playSession(aborts, new RawClient(rudePlain, { patienceMs }), script)
+          if (transport === 'HTTP/1.1 with TLS')
+            return playSession(aborts, new RawClient(rudeTls, { secure, patienceMs }), script)
           return playHttp2(aborts, rude.session(transport, true), script)
         }
         await play().catch(error => {

@@ -5,13 +5,13 @@ const usage = `node test/soak/main.ts [--minutes N] [--seed S] [--clients N]
 
 Drives a gateway in a process of its own for N minutes (default 10) with mixed HTTP/1.1, TLS and HTTP/2 traffic: aborts,
 resets, slow readers and writers at both ends, a reload every 2 seconds. Ends with what is left of it, and with 1 when
-that is anything, or when an answer was wrong.`
+that is anything, or when an answer was wrong. So many clients at a time: 16.`
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: String(Math.trunc(Math.random() * 2 ** 31)) },
-    clients: { type: 'string', default: '40' },
+    clients: { type: 'string', default: '16' },
     help: { type: 'boolean', default: false },
   },
 })

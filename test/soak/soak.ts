@@ -35,7 +35,7 @@ export interface SoakResult {
 /** Megabytes that heap and buffers may differ by: compiled code and what it learnt, not something for each request. */
 const allowedMegabytes = 6
 /** Milliseconds that one activity may take, and that all may take to come to rest once the clients are gone. */
-const patienceMs = 20_000
+const patienceMs = 60_000
 
 /**
  * Drives a gateway in a process of its own with clients and upstreams of every temper, and counts what is left once they
@@ -78,15 +78,17 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     }
 
     await traffic(options.ms / 5)
-    const before = await atRest(gateway, unused)
+    const before = await gateway.held()
+    let after = before
     options.onProgress?.(`warm: heap ${megabytes(before.heap)}, external ${megabytes(before.external)}`)
     const rounds = Math.max(1, Math.round(options.ms / 60_000))
     for (let round = 1; round <= rounds; round++) {
       await traffic(options.ms / rounds)
-      const { heap, external } = await atRest(gateway, unused)
-      options.onProgress?.(`${round} of ${rounds}: heap ${megabytes(heap)}, external ${megabytes(external)}`)
+      after = await atRest(gateway, unused)
+      options.onProgress?.(
+        `${round} of ${rounds}: heap ${megabytes(after.heap)}, external ${megabytes(after.external)}`,
+      )
     }
-    const after = await atRest(gateway, unused)
     const { peakRss } = await gateway.memory()
     options.onProgress?.(`peak RSS ${megabytes(peakRss)}`)
     return {

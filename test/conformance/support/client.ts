@@ -1,8 +1,12 @@
 import { connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
-/** How long nothing may happen before a case counts as hung. Nothing here waits that long unless it fails. */
-const patienceMs = 5_000
+export interface RawClientOptions {
+  /** Puts TLS on the connection. */
+  readonly secure?: (tcp: Socket) => Socket
+  /** How long nothing may happen before a case counts as hung. Nothing waits that long unless it fails. Default 5,000. */
+  readonly patienceMs?: number
+}
 
 /** One connection to the gateway, driven by hand. Text is latin1. */
 export class RawClient {
@@ -12,9 +16,10 @@ export class RawClient {
   #wake: () => void = () => {}
 
   readonly #tcp: Socket
+  readonly #patienceMs: number
 
-  /** `secure` puts TLS on the connection. */
-  constructor(port: number, secure: (tcp: Socket) => Socket = tcp => tcp) {
+  constructor(port: number, { secure = tcp => tcp, patienceMs = 5_000 }: RawClientOptions = {}) {
+    this.#patienceMs = patienceMs
     this.#tcp = connect({ port, host: '127.0.0.1' })
     this.#tcp.setNoDelay(true)
     const socket = secure(this.#tcp)
@@ -50,12 +55,15 @@ export class RawClient {
     }
   }
 
-  /** @throws when nothing of the sort happens for long. */
+  /** @throws when nothing of the sort happens for long; the connection is closed then. */
   async until(condition: () => boolean): Promise<void> {
     const started = performance.now()
     while (!condition()) {
-      const left = patienceMs - (performance.now() - started)
-      if (left <= 0) throw new Error(`the client waits in vain, having seen ${JSON.stringify(this.transcript)}`)
+      const left = this.#patienceMs - (performance.now() - started)
+      if (left <= 0) {
+        this.socket.destroy()
+        throw new Error(`the client waits in vain, having seen ${JSON.stringify(this.transcript)}`)
+      }
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
       const timer = setTimeout(resolve, left)
