@@ -41,9 +41,10 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
     const id = random.between(0, 1e6)
     const how = random.pick(['length', 'chunked', 'slow'])
     const path = `/${random.pick(upstreams)}/${id}/${size}/${how}`
-    const sent = honest.send(random.pick(transports), 'GET', path, {}, alone)
+    const transport = random.pick(transports)
+    const sent = honest.send(transport, 'GET', path, {}, alone)
     sent.body.end()
-    return { ...sent, id, path }
+    return { ...sent, id, path: `${transport} ${path}` }
   }
 
   function upload(random: Random, size: number, alone = false) {
@@ -55,13 +56,16 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
     if (transport.startsWith('HTTP/1.1') && headers['content-length'] === undefined) {
       headers['transfer-encoding'] = 'chunked'
     }
-    return { ...honest.send(transport, 'POST', path, headers, alone), id, path }
+    return { ...honest.send(transport, 'POST', path, headers, alone), id, path: `${transport} ${path}` }
   }
 
   async function expectWhole({ response, id, path }: ReturnType<typeof download>, size: number, slow: boolean) {
     const { status, body } = await response
-    const { received, wrong } = await readBody(body, id, slow)
-    assert.deepEqual({ path, status, received, wrong }, { path, status: 200, received: size, wrong: false })
+    if (status !== 200) throw new Error(`${path}: ${status} ${(await body.toArray()).join('')}`)
+    const { received, wrong } = await readBody(body, id, slow).catch(error => {
+      throw new Error(`${path}: ${status}, then cut off`, { cause: error })
+    })
+    assert.deepEqual({ path, received, wrong }, { path, received: size, wrong: false })
   }
 
   async function leaving(random: Random, sent: Sent, work: Promise<unknown>): Promise<void> {
@@ -173,7 +177,7 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
           if (transport === 'HTTP/1.1') return playSession(aborts, new RawClient(rudePlain, { patienceMs }), script)
           if (transport === 'HTTP/1.1 with TLS')
             return playSession(aborts, new RawClient(rudeTls, { secure, patienceMs }), script)
-          return playHttp2(aborts, rude.session(transport, true), script)
+          return playHttp2(aborts, rude.connect(transport), script)
         }
         await play().catch(error => {
           throw new Error(`${transport}, ${JSON.stringify(script)}: ${String(error).slice(0, 300)}`)

@@ -22,12 +22,19 @@ export interface Ports {
   readonly tls: number
 }
 
+/** A connection of HTTP/2 with the requests that it may still take, and those that it has. */
+interface Kept {
+  readonly session: ClientHttp2Session
+  left: number
+  open: number
+}
+
 /** Clients with connections that they keep, and replace now and then. */
 export class SoakClient {
   readonly #ports: Ports
   readonly #agent = new HttpAgent({ keepAlive: true })
   readonly #tlsAgent = new HttpsAgent({ keepAlive: true, rejectUnauthorized: false })
-  readonly #sessions = new Map<Transport, { readonly session: ClientHttp2Session; left: number }>()
+  readonly #sessions = new Map<Transport, Kept>()
   readonly #open = new Set<ClientHttp2Session>()
 
   constructor(ports: Ports) {
@@ -41,23 +48,14 @@ export class SoakClient {
       : this.#send2(transport, method, path, headers, alone)
   }
 
-  /** A new connection, or one that others use, too. */
-  session(transport: Transport, alone = false): ClientHttp2Session {
-    const kept = this.#sessions.get(transport)
-    if (!alone && kept !== undefined && kept.left-- > 0 && !kept.session.closed && !kept.session.destroyed) {
-      return kept.session
-    }
+  /** A new connection of HTTP/2. */
+  connect(transport: Transport): ClientHttp2Session {
     const { plain, tls } = this.#ports
     const origin = transport === 'HTTP/2' ? `http://127.0.0.1:${plain}` : `https://127.0.0.1:${tls}`
     const session = connectHttp2(origin, { rejectUnauthorized: false })
     session.on('error', () => {})
     this.#open.add(session)
     session.on('close', () => this.#open.delete(session))
-    if (!alone) {
-      // Its streams end first.
-      kept?.session.close()
-      this.#sessions.set(transport, { session, left: 200 })
-    }
     return session
   }
 
@@ -91,10 +89,16 @@ export class SoakClient {
   }
 
   #send2(transport: Transport, method: string, path: string, headers: Record<string, string>, alone: boolean): Sent {
-    const session = this.session(transport, alone)
+    const kept = alone ? { session: this.connect(transport), left: 0, open: 0 } : this.#kept(transport)
+    const { session } = kept
     const stream = session.request({ ...headers, ':method': method, ':path': path }, { endStream: false })
     stream.on('error', () => {})
-    if (alone) stream.on('close', () => session.close())
+    kept.open++
+    stream.on('close', () => {
+      kept.open--
+      // Closed earlier, Node's client would drop what it has received and not read yet when the server closes, too.
+      if (kept.open === 0 && kept.left === 0) session.close()
+    })
     return {
       body: stream,
       response: new Promise((resolve, reject) => {
@@ -106,5 +110,16 @@ export class SoakClient {
         else session.destroy()
       },
     }
+  }
+
+  /** The connection that takes the next request. */
+  #kept(transport: Transport): Kept {
+    let kept = this.#sessions.get(transport)
+    if (kept === undefined || kept.left === 0 || kept.session.closed || kept.session.destroyed) {
+      kept = { session: this.connect(transport), left: 200, open: 0 }
+      this.#sessions.set(transport, kept)
+    }
+    kept.left--
+    return kept
   }
 }
