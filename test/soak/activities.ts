@@ -104,8 +104,10 @@ export function activities({ honest, rude, ports, aborts }: Rig): Activity[] {
           status,
           text: (await body.toArray()).join(''),
         }))
-        const [{ status, text }] = await Promise.all([answered, written])
+        // What was answered tells why it was not taken whole.
+        const [{ status, text }] = await Promise.all([answered, written.catch(() => answered)])
         assert.deepEqual({ path: sent.path, status, text }, { path: sent.path, status: 200, text: `${size}` })
+        await written
       },
     },
     {

@@ -133,7 +133,6 @@ test.each<Attack>([
       const [before, most] = [rss, peakRss].map(bytes => Math.round(bytes / MB))
       console.log(`slow ${how.name}: ${served} requests served meanwhile, RSS ${before} MB before, ${most} MB at most`)
     }
-    expect(served).toBeGreaterThan(others.length)
     expect(peakRss - rss).toBeLessThan(allowance)
   },
   60_000,
