@@ -17,7 +17,9 @@ export interface SoakUpstream {
  * `chunked`, or `slow`: late, and with pauses in between.
  */
 export async function startSoakUpstream(): Promise<SoakUpstream> {
-  const servers: Server[] = [createHttpServer(serve), createHttp2Server(serve)]
+  // Who closes a connection under a POST costs it; the upstream that does so is another one.
+  const keepAliveTimeout = 60_000
+  const servers: Server[] = [createHttpServer({ keepAliveTimeout }, serve), createHttp2Server(serve)]
   const sockets = new Set<{ destroy(): void }>()
   const origins: string[] = []
   for (const server of servers) {
