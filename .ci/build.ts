@@ -19,7 +19,7 @@ interface Manifest {
 
 const notShipped = new Set(['devDependencies', 'scripts', 'exports', 'bin'])
 const work = resolve('node_modules/.cache/gateway-build')
-const packages = globSync('{core,plugins/*}/package.json')
+const packages = globSync('{core,testing,plugins/*}/package.json')
   .map(path => ({ folder: dirname(path), manifest: JSON.parse(readFileSync(path, 'utf8')) as Manifest }))
   .filter(({ manifest }) => !manifest.private)
   .sort((a, b) => a.folder.localeCompare(b.folder))
@@ -60,7 +60,7 @@ function compile(): void {
       outDir: join(work, 'out'),
     },
     include: packages.map(({ folder }) => resolve(folder, 'src/**/*.ts')),
-    exclude: ['core', 'plugins/*'].flatMap(folder =>
+    exclude: ['core', 'testing', 'plugins/*'].flatMap(folder =>
       ['test', 'fixture', 'vectors'].map(kind => resolve(folder, `src/**/*.${kind}.ts`)),
     ),
   }

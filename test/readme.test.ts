@@ -19,9 +19,13 @@ test("the README's error table is the kernel's", () => {
   expect(rows).toEqual(Object.entries(errorTable).map(([code, { status }]) => [code, status]))
 })
 
+const blocksOf = (page: string) => [...read(page).matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = '']) => code)
+/** A block as it has to be in a folder of test/. */
+const inTest = (code: string) => code.replace(/(?<=')\.(?=\/(examples\/|gateway\.config))/g, '../..')
+
 test('the TypeScript of every README compiles', () => {
-  const pages = ['README.md', ...packages.map(folder => `${folder}/README.md`)].map(read)
-  const blocks = pages.flatMap(page => [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = '']) => code))
+  const pages = ['README.md', 'testing/README.md', ...packages.map(folder => `${folder}/README.md`)]
+  const blocks = pages.flatMap(page => blocksOf(page))
   // Two of the gateway's, and at least one of each package.
   expect(blocks.length).toBeGreaterThanOrEqual(2 + packages.length)
   // Inside the workspace, so that packages resolve as they do for a reader who copies the block into a file there.
@@ -29,7 +33,7 @@ test('the TypeScript of every README compiles', () => {
   try {
     const files = blocks.map((code, index) => {
       const file = join(folder, `block-${index}.ts`)
-      writeFileSync(file, code.replace("'./examples/", "'../../examples/"))
+      writeFileSync(file, inTest(code))
       return file
     })
     writeFileSync(
@@ -41,6 +45,28 @@ test('the TypeScript of every README compiles', () => {
       encoding: 'utf8',
     })
     expect(stdout).toBe('')
+    expect(status).toBe(0)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test("the test kit's README shows what vitest runs here, and node:test runs it, too", () => {
+  const tests = blocksOf('testing/README.md')
+  expect(tests).toEqual([
+    read('gateway.config.test.ts'),
+    read('examples/basic/served-by.test.ts').replace("'./", "'./examples/basic/"),
+  ])
+  const folder = mkdtempSync(join(root, 'test', '.readme-'))
+  try {
+    const files = tests.map((code, index) => {
+      const file = join(folder, `${index}.test.ts`)
+      writeFileSync(file, inTest(code).replace("'vitest'", "'node:test'"))
+      return file
+    })
+    const args = ['--test', '--test-reporter=tap', ...files]
+    const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    expect(stdout).toMatch(/^# pass [1-9]\d+\n# fail 0$/m)
     expect(status).toBe(0)
   } finally {
     rmSync(folder, { recursive: true })

@@ -16,7 +16,7 @@ import type { Generation, Holder } from './generation/generation.ts'
 import { SharedStore } from './generation/shared-store.ts'
 import type { WorkerGroup } from './group/worker-group.ts'
 import { FetchStream } from './listen/fetch-stream.ts'
-import type { ListenerAddress, ListenerEvents } from './listen/listener.ts'
+import { entryOf, type ListenerAddress, type ListenerEvents } from './listen/listener.ts'
 import { ListenerSet, type Ports } from './listen/listener-set.ts'
 import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
@@ -237,14 +237,17 @@ export class Kernel implements Gateway {
     await this.close()
   }
 
-  async fetch(input: Request | string | URL, init?: RequestInit): Promise<Response> {
+  /** `client`: an address, from which the request comes to the config's first listener, with what that says of it. */
+  async fetch(input: Request | string | URL, init?: RequestInit, client?: string): Promise<Response> {
     const request = input instanceof Request && init === undefined ? input : new Request(input, init)
     if (this.#closed !== undefined) return shuttingDown(request)
-    const stream = new FetchStream(request)
+    const stream = new FetchStream(request, client)
+    const [listener] = this.#current.model.listeners
+    const entry = client === undefined || listener === undefined ? fetchEntry : entryOf(listener)
     this.#fetches.add(stream)
     stream.onOver = () => this.#fetches.delete(stream)
     try {
-      dispatch(this.#current, fetchEntry, stream)
+      dispatch(this.#current, entry, stream)
     } catch (error) {
       this.#log.error('an exchange failed', { err: error })
       stream.giveUp(error)

@@ -4,7 +4,7 @@ import { type Import, readImports } from './imports.ts'
 
 const isTest = (file: string) => /\.test\.ts$|(^|\/)test\//.test(file)
 /** The workspace package a file belongs to; the rest (test/, configs/, .ci/, the root's config) is the root's. */
-const packageOf = (file: string) => /^(core|(plugins|examples)\/[^/]+)\//.exec(file)?.[1] ?? '.'
+const packageOf = (file: string) => /^(core|testing|(plugins|examples)\/[^/]+)\//.exec(file)?.[1] ?? '.'
 const external = (specifier: string) => !specifier.startsWith('.') && !specifier.startsWith('@gateway/')
 
 /** Folders of the kernel that a folder of the kernel must not look at. */
@@ -35,7 +35,7 @@ const rules: readonly ((i: Import) => string | undefined)[] = [
     const home = packageOf(file)
     if (!home.startsWith('plugins/') || !specifier.startsWith('@gateway/')) return
     if (target !== undefined && packageOf(target) === home) return
-    if (/^@gateway\/core(\/testing)?$/.test(specifier)) return
+    if (/^@gateway\/(core|testing)$/.test(specifier)) return
     if (!/^@gateway\/(?!core\/)[^/]+\/contract$/.test(specifier)) {
       return "a plugin imports @gateway/core, and of another plugin at most its '/contract'"
     }
@@ -70,7 +70,11 @@ const rules: readonly ((i: Import) => string | undefined)[] = [
     if (!/^core\/src\/(cli|workers)\//.test(file)) return 'only the command line starts workers'
   },
   function testKitIsForTests({ file, target }) {
-    if (target === 'core/src/testing.ts' && !isTest(file)) return 'only tests import testing.ts'
+    if (/^testing\//.test(target ?? '') && !isTest(file)) return 'only tests import @gateway/testing'
+  },
+  function testKitIsTheTop({ file, target }) {
+    if (!target?.startsWith('core/src/testing/') || file.startsWith('core/src/testing/')) return
+    if (file !== 'testing/src/index.ts') return "nobody imports the kernel's testing/ but the package @gateway/testing"
   },
 ]
 

@@ -32,6 +32,7 @@ describe('what npm run build makes', () => {
     const modules = join(user, 'node_modules')
     linkModules(modules, [])
     cpSync(join(tree, 'core/dist'), join(modules, '@gateway/core'), { recursive: true })
+    cpSync(join(tree, 'testing/dist'), join(modules, '@gateway/testing'), { recursive: true })
     cpSync(join(plugin, 'dist'), join(modules, '@gateway/built'), { recursive: true })
     writeFileSync(join(user, 'package.json'), '{ "type": "module" }')
   }, 60_000)
@@ -46,10 +47,14 @@ describe('what npm run build makes', () => {
       import { readFileSync } from 'node:fs'
       import { GatewayError } from '@gateway/core'
       import { beside, Failure } from '@gateway/built'
-      import '@gateway/core/testing'
-      console.log(Failure === GatewayError, readFileSync(beside, 'utf8').length > 0)`
+      import { testGateway } from '@gateway/testing'
+      const services = { users: { targets: ['http://users.test'] } }
+      const config = { services, routes: { users: { match: 'GET /users', service: 'users' } } }
+      const gateway = await testGateway(config, { upstreams: { users: () => new Response('tested') } })
+      const answer = await (await gateway.fetch('/users')).text()
+      console.log(Failure === GatewayError, readFileSync(beside, 'utf8').length > 0, answer)`
     const { stdout, stderr } = run(user, '--input-type=module', '-e', script)
-    expect({ stdout, stderr }).toEqual({ stdout: 'true true\n', stderr: '' })
+    expect({ stdout, stderr }).toEqual({ stdout: 'true true tested\n', stderr: '' })
   })
 
   test('has types', () => {

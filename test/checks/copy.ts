@@ -12,7 +12,7 @@ export function copyRepository(): string {
     if (left.has(name)) continue
     cpSync(join(repository, name), join(tree, name), { recursive: true, filter: path => !left.has(basename(path)) })
   }
-  const packages = globSync('{core,plugins/*,examples/*}/package.json', { cwd: tree }).map(path => {
+  const packages = globSync('{core,testing,plugins/*,examples/*}/package.json', { cwd: tree }).map(path => {
     const { name } = JSON.parse(readFileSync(join(tree, path), 'utf8')) as { name: string }
     return { name, folder: join(tree, dirname(path)) }
   })

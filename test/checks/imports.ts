@@ -14,7 +14,7 @@ export interface Import {
   readonly typeOnly: boolean
 }
 
-const sources = ['{core,plugins,examples,configs,test,.ci}/**/*.{ts,js}', '*.ts']
+const sources = ['{core,testing,plugins,examples,configs,test,.ci}/**/*.{ts,js}', '*.ts']
 const skipped = /(^|\/)(node_modules|dist)\/|^test\/fixtures\//
 
 /** Every import of every source file under `root`. Throws when a file does not parse. */
@@ -75,10 +75,10 @@ function specifiersOf(file: string, source: string): Found[] {
   return found
 }
 
-/** What the workspace's packages export: `@gateway/core/testing` → `core/src/testing.ts`. */
+/** What the workspace's packages export: `@gateway/core/testing` → `core/src/testing/index.ts`. */
 function workspaceExports(root: string): Map<string, string> {
   const exported = new Map<string, string>()
-  for (const manifest of globSync('{core,plugins/*,examples/*}/package.json', { cwd: root })) {
+  for (const manifest of globSync('{core,testing,plugins/*,examples/*}/package.json', { cwd: root })) {
     const { name, exports = {} } = JSON.parse(readFileSync(join(root, manifest), 'utf8')) as {
       name: string
       exports?: Record<string, string>

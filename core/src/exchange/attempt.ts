@@ -25,7 +25,7 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
   path: string
   readonly exchange: Exchange
   client: ClientStream | undefined
-  readonly startedAt = performance.now()
+  readonly startedAt: number
   /** Its response was taken: what fails from now on can only cut the client's response off. */
   accepted = false
   #over = false
@@ -36,6 +36,7 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
 
   constructor(exchange: Exchange, target: UpstreamTarget, headers: Fields, path: string, events: AttemptEvents) {
     this.exchange = exchange
+    this.startedAt = exchange.runtime.deadlines.now()
     this.number = exchange.attempts
     this.target = target
     this.headers = headers

@@ -1,7 +1,6 @@
 import type { Reply } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Outcome } from '../contract/hooks.ts'
-import { deadlines } from '../http1/deadlines.ts'
 import { known } from '../http1/known-fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import type { Pattern } from '../routing/pattern.ts'
@@ -61,6 +60,7 @@ function enterRoute(exchange: Exchange): void {
 function takeRoute(exchange: Exchange, compiled: CompiledRoute, pattern: Pattern): void {
   exchange.compiled = compiled
   exchange.pattern = pattern
+  const { deadlines } = exchange.runtime
   // A preflight that nobody answered is routed a second time.
   deadlines.remove(exchange)
   if (compiled.timeouts.total === 0) return
@@ -219,7 +219,7 @@ const attemptPhase: Phase<Hook<'onAttempt'>> = {
 const attemptEvents: AttemptEvents = {
   head(run, status, reason, fields, bodyLength) {
     const { exchange } = run
-    const verdict = endAttempt(run, { status, headersMs: performance.now() - run.startedAt })
+    const verdict = endAttempt(run, { status, headersMs: run.exchange.runtime.deadlines.now() - run.startedAt })
     if (verdict === 'retry' && run.replayable) {
       run.abort()
       return attempt(exchange)
@@ -250,7 +250,10 @@ const attemptEvents: AttemptEvents = {
 
 function connectorAnswered(run: UpstreamAttempt, response: Response): void {
   const { exchange } = run
-  const verdict = endAttempt(run, { status: response.status, headersMs: performance.now() - run.startedAt })
+  const verdict = endAttempt(run, {
+    status: response.status,
+    headersMs: run.exchange.runtime.deadlines.now() - run.startedAt,
+  })
   if (verdict === 'retry' && run.replayable) {
     dispose(response)
     run.abort()

@@ -38,7 +38,7 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   readonly runtime: Runtime
   readonly entry: Entry
   readonly stream: ServerStream
-  readonly startedAt = performance.now()
+  readonly startedAt: number
   compiled: CompiledRoute | undefined
 
   /** Place of the last plugin whose request step was begun: those beyond never saw the request, nor see its response. */
@@ -75,7 +75,7 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   /** Of the request's body. */
   uploadFilters: FilterChain | undefined
 
-  /** Milliseconds on performance.now()'s clock; see http1/deadlines.ts. */
+  /** See http1/deadlines.ts. */
   deadline = 0
   deadlineIndex = -1
 
@@ -91,6 +91,7 @@ export class Exchange implements Context, Member, ServerStreamHandler {
 
   constructor(runtime: Runtime, entry: Entry, stream: ServerStream, events: ExchangeEvents) {
     this.runtime = runtime
+    this.startedAt = runtime.deadlines.now()
     this.entry = entry
     this.stream = stream
     this.method = stream.method

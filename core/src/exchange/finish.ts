@@ -1,5 +1,4 @@
 import type { GatewayError } from '../contract/errors.ts'
-import { deadlines } from '../http1/deadlines.ts'
 import type { Exchange } from './exchange.ts'
 import { asGatewayError, isThenable, pluginFailure } from './plugin-failure.ts'
 
@@ -12,7 +11,7 @@ export function finish(exchange: Exchange, error: GatewayError | undefined): voi
   exchange.finished = true
   exchange.turn++
   if (error !== undefined) exchange.error = error
-  if (exchange.deadlineIndex !== -1) deadlines.remove(exchange)
+  if (exchange.deadlineIndex !== -1) exchange.runtime.deadlines.remove(exchange)
   // Whoever still sends or is sent to may stop; of a source that has come to its end this asks nothing.
   exchange.source?.abort()
   if (error !== undefined) exchange.abortSignal(error)
@@ -50,7 +49,7 @@ function summarise(exchange: Exchange) {
     attempts: exchange.attempts,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
-    durationMs: performance.now() - exchange.startedAt,
+    durationMs: exchange.runtime.deadlines.now() - exchange.startedAt,
     target: exchange.target,
     error: exchange.error,
   }

@@ -1,6 +1,7 @@
 import type { Reply } from '../contract/context.ts'
 import type { RouteHooks } from '../contract/hooks.ts'
 import type { Log } from '../contract/host.ts'
+import type { Deadlines } from '../http1/deadlines.ts'
 import type { AttemptTimeouts } from '../http1/wire.ts'
 import type { PathOptions } from '../routing/canonical-path.ts'
 import type { Router } from '../routing/router.ts'
@@ -53,6 +54,8 @@ export interface Runtime {
   readonly log: Log
   readonly accessLog: boolean
   readonly timeoutStatus: number
+  /** By whose clock its time is told. */
+  readonly deadlines: Deadlines
   /** Counts an exchange in; the generation lives until it is counted out. */
   enter(member: Member): void
   leave(member: Member): void
@@ -63,7 +66,7 @@ export interface Member {
   readonly id: string
   readonly route: string
   readonly client: { readonly address: string }
-  /** Milliseconds on performance.now()'s clock. */
+  /** On the clock of its runtime's deadlines. */
   readonly startedAt: number
   older: Member | undefined
   newer: Member | undefined

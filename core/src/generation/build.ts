@@ -1,15 +1,12 @@
-import { createHash } from 'node:crypto'
-import type { Choice, Model, ServiceModel, TlsModel } from '../config/model.ts'
+import type { Choice, Model, ServiceModel } from '../config/model.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { withoutRequired } from '../config/route-faults.ts'
 import { askAlike } from '../config/share-model.ts'
 import type { GatewayHooks } from '../contract/hooks.ts'
 import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
 import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
-import { Http2Pool } from '../http2/client.ts'
 import { compileInSlices, type Router } from '../routing/router.ts'
 import { createPace, inSlices } from '../slices.ts'
-import { Pool } from '../upstream/pool.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
 import { type RequestPool, Service, UpstreamTarget } from '../upstream/service.ts'
 import { gatewayHookNames, hookFault } from './check-hooks.ts'
@@ -185,28 +182,14 @@ async function provideConnector(generation: Generation, choice: Choice, service:
 }
 
 /** Connections to a target are kept for as long as some generation has a service with that target and those options. */
-function sharedPool(generation: Generation, origin: string, { protocol, pool, tls }: ServiceModel): RequestPool {
+function sharedPool(generation: Generation, origin: string, service: ServiceModel): RequestPool {
   // Alone, since what is shared outlives the generation and must not hold on to it.
   const { store } = generation
-  const options = {
-    ...(pool.connections === undefined ? {} : { maxConnections: pool.connections }),
-    ...(pool.queue === undefined ? {} : { maxQueued: pool.queue }),
-    ...(pool.idleTimeout === undefined ? {} : { idleTimeout: pool.idleTimeout }),
-    ...(pool.maxAge === undefined ? {} : { maxLifetime: pool.maxAge }),
-    tls,
-  }
-  const version = protocol === 'http2' ? ' http2' : ''
   return generation.lease.share<RequestPool>({
-    name: `gateway.pool ${origin} ${JSON.stringify(pool)}${version}${tls === undefined ? '' : ` tls ${fingerprint(tls)}`}`,
-    create: () => (protocol === 'http2' ? new Http2Pool(origin, options) : new Pool(origin, options)),
+    ...store.platform.pool(origin, service),
     // Not waited for here: a long download may still hold one of its connections.
     close: shared => store.closesLater(shared.close()),
   })
-}
-
-/** Names are shown, and these options may hold a private key. */
-function fingerprint(tls: TlsModel): string {
-  return createHash('sha256').update(JSON.stringify(tls)).digest('base64url')
 }
 
 async function provide<Point extends keyof Points>(

@@ -2,6 +2,7 @@ import type { Model, ServiceModel } from '../config/model.ts'
 import type { Awaitable, Connection } from '../contract/hooks.ts'
 import type { Log } from '../contract/host.ts'
 import type { CompiledRoute, Member, Runtime } from '../exchange/route.ts'
+import type { Deadlines } from '../http1/deadlines.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import type { Service } from '../upstream/service.ts'
 import type { SharedLease, SharedStore } from './shared-store.ts'
@@ -38,6 +39,7 @@ export class Generation implements Runtime {
   readonly log: Log
   readonly accessLog: boolean
   readonly timeoutStatus: number
+  readonly deadlines: Deadlines
   readonly store: SharedStore
   readonly lease: SharedLease
   /** Set once every plugin has been asked about every route; no request comes before. */
@@ -59,6 +61,7 @@ export class Generation implements Runtime {
   constructor(id: number, model: Model, store: SharedStore, log: Log) {
     this.id = id
     this.model = model
+    this.deadlines = store.platform.deadlines
     this.store = store
     this.log = log
     this.accessLog = model.log.access
@@ -108,7 +111,7 @@ export class Generation implements Runtime {
   /** The longest-running requests in it. */
   holders(most = 20): Holder[] {
     const holders: Holder[] = []
-    const now = performance.now()
+    const now = this.deadlines.now()
     for (let member = this.#oldest; member !== undefined && holders.length < most; member = member.newer) {
       const { id, route, client } = member
       holders.push({ id, route, client: client.address, ageMs: Math.round(now - member.startedAt) })

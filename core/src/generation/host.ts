@@ -4,11 +4,11 @@ import type { Generation } from './generation.ts'
 /** What a plugin gets of its generation. */
 export function createHost(generation: Generation, plugin: string): Host {
   const log = pluginLog(generation.log, plugin)
-  const { group } = generation.store
+  const { group, platform } = generation.store
   return {
     log,
     clock: {
-      now: Date.now,
+      now: platform.now,
       every(ms, task) {
         let running = false
         const run = async () => {
@@ -22,9 +22,8 @@ export function createHost(generation: Generation, plugin: string): Host {
             running = false
           }
         }
-        const timer = setInterval(() => void run(), ms)
-        timer.unref()
-        generation.defer(plugin, () => clearInterval(timer))
+        const stop = platform.every(ms, () => void run())
+        generation.defer(plugin, stop)
       },
     },
     draining: generation.draining,

@@ -1,6 +1,7 @@
 import type { Awaitable } from '../contract/hooks.ts'
 import type { Shared } from '../contract/host.ts'
 import { alone, type WorkerGroup } from '../group/worker-group.ts'
+import { machine, type Platform } from './platform.ts'
 import { within } from './within.ts'
 
 interface Entry {
@@ -19,8 +20,12 @@ export class SharedStore {
   /** With whom state is shared beyond this thread. */
   readonly group: WorkerGroup
 
-  constructor(group: WorkerGroup = alone()) {
+  /** What it all stands on. */
+  readonly platform: Platform
+
+  constructor(group: WorkerGroup = alone(), platform: Platform = machine) {
     this.group = group
+    this.platform = platform
   }
 
   get names(): string[] {

@@ -1,6 +1,6 @@
 /** Something that must happen before a moment, or else. */
 export interface DeadlineOwner {
-  /** On the clock of `performance.now()`, in milliseconds; 0 means none. Written freely at any time. */
+  /** On the clock of its {@link Deadlines}, in milliseconds; 0 means none. Written freely at any time. */
   deadline: number
   /** Called once when the moment has passed; `deadline` is 0 by then and may be set again. */
   onDeadline(): void
@@ -16,16 +16,24 @@ export class Deadlines {
   readonly #owners: DeadlineOwner[] = []
   readonly #tickMs: number
   readonly #onFault: (error: unknown) => void
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: () => number
   #timer: NodeJS.Timeout | undefined
 
   /** `onFault` hears what an owner threw; the others are still served. */
-  constructor(tickMs = 50, onFault: (error: unknown) => void = warn) {
+  constructor(tickMs = 50, onFault: (error: unknown) => void = warn, now: () => number = () => performance.now()) {
     this.#tickMs = tickMs
     this.#onFault = onFault
+    this.now = now
   }
 
   get size(): number {
     return this.#owners.length
+  }
+
+  /** When the next one is due; Infinity when none is. */
+  get next(): number {
+    return Math.min(...this.#owners.map(({ deadline }) => deadline || Infinity))
   }
 
   /** Adding twice is harmless. */
@@ -34,7 +42,7 @@ export class Deadlines {
     owner.deadlineIndex = this.#owners.length
     this.#owners.push(owner)
     // Unref'd: a deadline alone keeps no process alive.
-    this.#timer ??= setInterval(() => this.sweep(performance.now()), this.#tickMs).unref()
+    this.#timer ??= setInterval(() => this.sweep(this.now()), this.#tickMs).unref()
   }
 
   /** Removing one that is not there is harmless. */

@@ -38,12 +38,13 @@ export class FetchStream implements ServerStream {
   #over = false
   #givenUp = false
 
-  constructor(request: Request) {
+  /** `address`: the client's. */
+  constructor(request: Request, address: string = peer.address) {
     const url = new URL(request.url)
     this.#request = request
     this.method = request.method
     this.target = url.pathname + url.search
-    this.peer = url.protocol === 'https:' ? { ...peer, secure: true } : peer
+    this.peer = { ...peer, address, secure: url.protocol === 'https:' }
     for (const [name, value] of request.headers) this.fields.append(name, value)
     if (!this.fields.has('host')) this.fields.set('Host', url.host)
     const length = request.headers.get('content-length') ?? ''

@@ -50,6 +50,11 @@ interface Settings {
   readonly connection: ConnectionSettings
 }
 
+/** What it says of every request that comes in. */
+export function entryOf({ paths, limits, trust }: ListenerModel): Entry {
+  return { paths, bodySize: limits.bodySize, trusts: addressTest(trust) }
+}
+
 /**
  * A port that accepts connections. Its settings can be replaced while it runs; they hold for connections accepted from
  * then on, and trust, paths and body size for requests that come from then on.
@@ -215,8 +220,7 @@ export class Listener implements ConnectionOwner {
     const onRefusal = (reason: string) => this.failed(reason, undefined)
     const create = (tls: ListenerTlsModel) => createTlsAcceptor(tls, offered(http2), this.#ticketKeys, onRefusal)
     const tls = same ? before?.connection.tls : model.tls && create(model.tls)
-    const entry = { paths: model.paths, bodySize: model.limits.bodySize, trusts: addressTest(model.trust) }
-    return { model, entry, connection: { options: this.#optionsOf(model), proxyProtocol, tls, http2 } }
+    return { model, entry: entryOf(model), connection: { options: this.#optionsOf(model), proxyProtocol, tls, http2 } }
   }
 
   #optionsOf({ limits }: ListenerModel): Http2ServerOptions {

@@ -1,6 +1,6 @@
 import { access } from '@gateway/access'
 import { createGateway, defineConfig, silentLog } from '@gateway/core'
-import { pluginSuite } from '@gateway/core/testing'
+import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'
 import type { Message } from '../../../test/support/message.ts'

@@ -1,6 +1,6 @@
 import { auth, identity } from '@gateway/auth'
 import { type Context, createGateway, definePlugin, silentLog } from '@gateway/core'
-import { pluginSuite } from '@gateway/core/testing'
+import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'

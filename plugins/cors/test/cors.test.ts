@@ -1,6 +1,6 @@
 import { createGateway, defineConfig, definePlugin, type RouteHooks, silentLog } from '@gateway/core'
-import { pluginSuite } from '@gateway/core/testing'
 import { cors } from '@gateway/cors'
+import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'
 import { recordingBackend } from '../../../test/support/upstream.ts'

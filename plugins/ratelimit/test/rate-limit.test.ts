@@ -1,7 +1,7 @@
 import { identity } from '@gateway/auth/contract'
 import { type Context, createGateway, defineConfig, definePlugin, type RouteHooks, silentLog } from '@gateway/core'
-import { pluginSuite } from '@gateway/core/testing'
 import { rateLimit } from '@gateway/ratelimit'
+import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'

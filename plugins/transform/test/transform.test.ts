@@ -1,6 +1,6 @@
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { createGateway, defineConfig, silentLog } from '@gateway/core'
-import { pluginSuite } from '@gateway/core/testing'
+import { pluginSuite } from '@gateway/testing'
 import { transform } from '@gateway/transform'
 import { describe, expect, test } from 'vitest'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'

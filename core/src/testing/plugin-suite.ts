@@ -1,13 +1,13 @@
 import { ok, rejects, strictEqual } from 'node:assert/strict'
-import { AsyncLocalStorage, createHook } from 'node:async_hooks'
-import type { AnyPlugin } from './config/config.ts'
-import { defineConfig } from './config/define-config.ts'
-import { ConfigProblems } from './config/problem.ts'
-import type { GatewayHooks, Route } from './contract/hooks.ts'
-import type { Host, Log } from './contract/host.ts'
-import { definePlugin, type Plugin } from './contract/plugin.ts'
-import { createGateway, type Gateway } from './gateway.ts'
-import { silentLog } from './log.ts'
+import type { AnyPlugin } from '../config/config.ts'
+import { defineConfig } from '../config/define-config.ts'
+import { ConfigProblems } from '../config/problem.ts'
+import type { GatewayHooks, Route } from '../contract/hooks.ts'
+import type { Host, Log } from '../contract/host.ts'
+import { definePlugin, type Plugin } from '../contract/plugin.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
+import { silentLog } from '../log.ts'
+import { leftOver, openNow, until } from './open-handles.ts'
 
 export interface PluginSuiteOptions {
   /** Plugins that have to stand beside it, such as writers of the slots it needs. */
@@ -158,47 +158,3 @@ const failing: () => Plugin<'suiteFailing', never, never, never, never, never> =
     throw new Error('fails on purpose')
   },
 })
-
-/** What async_hooks calls the things that a plugin has to close. */
-const kinds =
-  /^(Timeout|(TCP|TCPSERVER|PIPE|PIPESERVER|UDP|TTY|FSEVENT|PROCESS)WRAP|STATWATCHER|WORKER|MESSAGEPORT|HTTP2SESSION|TLSWRAP)$/
-
-// What is opened by whoever runs beside a case, such as the test runner, is none of its business.
-const run = new AsyncLocalStorage<Map<number, string>>()
-
-/** What steps opened and did not close within the time, by kind. */
-async function leftOver(steps: () => Promise<void>, settleMs: number): Promise<string> {
-  const open = new Map<number, string>()
-  const before = processListeners()
-  const hook = createHook({
-    init(id, kind) {
-      if (kinds.test(kind)) run.getStore()?.set(id, kind)
-    },
-    destroy: id => void open.delete(id),
-  }).enable()
-  try {
-    await run.run(open, steps)
-    await until(() => open.size === 0, settleMs)
-  } finally {
-    hook.disable()
-  }
-  const listeners = processListeners() - before
-  return [...open.values(), ...(listeners > 0 ? [`${listeners} listeners of process`] : [])].toSorted().join(', ')
-}
-
-/** What is open within {@link leftOver}, once it is what is expected, or for want of that after the time. */
-async function openNow(settleMs: number, expected?: string): Promise<string> {
-  const now = () => [...(run.getStore()?.values() ?? [])].toSorted().join(', ')
-  await until(() => now() === expected, expected === undefined ? 0 : settleMs)
-  return now()
-}
-
-const processListeners = () => process.eventNames().reduce((sum, event) => sum + process.listenerCount(event), 0)
-
-/** Lets the event loop turn until the condition holds, at most for the time, and at least a few times. */
-async function until(condition: () => boolean, limitMs: number): Promise<void> {
-  const end = performance.now() + limitMs
-  for (let turn = 0; turn < 3 || (!condition() && performance.now() < end); turn++) {
-    await run.exit(() => new Promise(resolve => setImmediate(resolve)))
-  }
-}

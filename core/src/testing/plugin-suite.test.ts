@@ -3,12 +3,12 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import * as z from 'zod'
-import type { AnyPlugin } from './config/config.ts'
-import type { RouteHooks } from './contract/hooks.ts'
-import type { Host, Shared } from './contract/host.ts'
-import { definePlugin } from './contract/plugin.ts'
-import { defineSlot } from './contract/slot.ts'
-import { type PluginSuiteOptions, pluginSuite } from './testing.ts'
+import type { AnyPlugin } from '../config/config.ts'
+import type { RouteHooks } from '../contract/hooks.ts'
+import type { Host, Shared } from '../contract/host.ts'
+import { definePlugin } from '../contract/plugin.ts'
+import { defineSlot } from '../contract/slot.ts'
+import { type PluginSuiteOptions, pluginSuite } from './plugin-suite.ts'
 
 const titles = {
   answers: 'answers requests, set up once and again',
