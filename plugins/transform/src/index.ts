@@ -33,8 +33,17 @@ export const transform = definePlugin({
 
 function hooksOf({ request, response, maxBodySize }: Transform): RouteHooks | undefined {
   if (request === undefined && response === undefined) return undefined
+  const forRequest = request && requestHooks(request, maxBodySize)
+  const forResponse = response && responseHooks(response, maxBodySize)
   return {
-    ...(request && requestHooks(request, maxBodySize)),
-    ...(response && responseHooks(response, maxBodySize)),
+    ...forRequest,
+    ...forResponse,
+    // The one hook that both may have.
+    ...((forRequest?.onAttempt ?? forResponse?.onAttempt) && {
+      onAttempt(ctx, attempt) {
+        forRequest?.onAttempt?.(ctx, attempt)
+        forResponse?.onAttempt?.(ctx, attempt)
+      },
+    }),
   }
 }

@@ -244,6 +244,13 @@ describe('when', () => {
   })
 })
 
+test('both sides may be changed at once', async () => {
+  const options: Options = { request: { query: { remove: ['a'] } }, response: { body: [{ remove: 'a' }] } }
+  const { port, backend } = await startWith(options, { lines: ['Content-Type: application/json'], body: '{"a":1}' })
+  expect((await exchange(port, 'GET /?a=1', ['Range: bytes=0-1'])).body).toBe('{}')
+  expect([backend.only.target, backend.only.lines.some(line => /^range/i.test(line))]).toEqual(['/', false])
+})
+
 test("a route's rules take the place of the gateway's, each side by itself", async () => {
   const everywhere: Options = {
     request: { headers: { set: { 'X-A': 'gateway' } } },

@@ -1,0 +1,109 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { testGateway } from '@gateway/testing'
+import { describe, expect, test, vi } from 'vitest'
+import { startUpstream } from '../support/upstream.ts'
+
+const folder = new URL('../../configs/examples/', import.meta.url)
+const all = readdirSync(folder).filter(file => file.endsWith('.ts'))
+
+type Init = RequestInit & { readonly from?: string }
+type Case = readonly [request: string, init: Init, expected: string | RegExp]
+
+/** Every example config, and what it says of requests: status, then what the upstream or the gateway answered. */
+const said: Readonly<Record<string, readonly Case[]>> = {
+  'access.ts': [
+    ['POST /api/a', { headers: { 'content-type': 'application/json' }, body: '{}' }, '200 POST /api/a nosniff'],
+    ['POST /api/a', { body: 'text' }, /^415 .*ACCESS_CONTENT_TYPE_REFUSED/],
+    ['GET /api/a', { from: '192.0.2.7' }, /^403 .*ACCESS_ADDRESS_REFUSED/],
+    ['GET /admin/a', {}, /^403 .*ACCESS_ADDRESS_REFUSED/],
+    ['GET /admin/a', { from: '10.0.0.7' }, '200 GET /admin/a nosniff'],
+    ['GET /admin/a', { from: '10.0.0.7', headers: { 'x-forwarded-for': '8.8.8.8' } }, /^403/],
+  ],
+  'api-keys.ts': [
+    ['GET /items/1', {}, /^401 .*AUTH_REQUIRED/],
+    ['GET /items/1', { headers: { 'x-api-key': 'example-key' } }, /^200 GET \/items\/1/],
+    ['GET /items/1', { headers: { 'x-api-key': 'another-key' } }, /^401 .*AUTH_INVALID/],
+    ['POST /items', { headers: { 'x-api-key': 'example-key' } }, /^403 .*AUTH_FORBIDDEN/],
+  ],
+  'cors.ts': [
+    ['GET /api/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /api/a https://app.example.com'],
+    ['GET /api/a', { headers: { origin: 'https://evil.test' } }, '200 GET /api/a'],
+    ['GET /fonts/a', { headers: { origin: 'https://evil.test' } }, '200 GET /fonts/a *'],
+    ['GET /admin/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /admin/a'],
+  ],
+  'jwt.ts': [
+    ['GET /orders', {}, /^401 .*AUTH_REQUIRED/],
+    ['GET /orders', { headers: { authorization: 'Bearer of.no.use' } }, /^401 .*AUTH_INVALID/],
+    ['GET /orders', { headers: { authorization: 'Bearer TOKEN', 'x-user-id': 'root' } }, '200 GET /orders ada'],
+    ['POST /orders', { headers: { authorization: 'Bearer TOKEN' } }, /^403 .*AUTH_FORBIDDEN/],
+    ['GET /health', {}, '200 ok\n'],
+  ],
+  'rate-limit.ts': [
+    ...Array.from({ length: 5 }, () => ['POST /login', {}, /^200/] as const),
+    ['POST /login', {}, /^429 .*RATE_LIMIT_EXCEEDED/],
+    ['POST /login', { from: '10.0.0.7' }, /^200/],
+    ['GET /api/a', {}, /^200 GET \/api\/a/],
+    ['POST /reports', {}, /^200 POST \/reports/],
+    ['GET /health', {}, '200 ok\n'],
+  ],
+  'transform.ts': [
+    ['GET /v2/users/7?debug=1&a=b', {}, '200 {"path":"GET /api/user/7?a=b","name":"Ada"}'],
+    [
+      'POST /v2/users',
+      { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' },
+      /"user_name":"Ada"/,
+    ],
+  ],
+}
+
+test('each of them is tried', () => {
+  expect(Object.keys(said)).toEqual(all)
+})
+
+/** Answers with what it was asked, and with what the examples are about. */
+async function echo(request: Request): Promise<Response> {
+  const { pathname, search } = new URL(request.url)
+  const path = `${request.method} ${pathname}${search}`
+  if (pathname.startsWith('/api/user')) {
+    const body = await request.text()
+    return Response.json(body === '' ? { path, user_name: 'Ada', password: 's3cret' } : JSON.parse(body))
+  }
+  return new Response([path, request.headers.get('x-user-id') ?? []].flat().join(' '))
+}
+
+describe.each(Object.entries(said))('%s', (file, cases) => {
+  test('does what it says', async () => {
+    const token = file === 'jwt.ts' ? await startIssuer() : ''
+    const { default: config } = (await import(new URL(file, folder).href)) as { default: never }
+    const { services = {} } = config as { services?: Record<string, unknown> }
+    const upstreams = Object.fromEntries(Object.keys(services).map(name => [name, echo]))
+    await using gateway = await testGateway(config, { upstreams, startAt: new Date() })
+    for (const [request, init, expected] of cases) {
+      const [method = '', path = ''] = request.split(' ')
+      const headers = new Headers(init.headers)
+      headers.set('authorization', (headers.get('authorization') ?? '').replace('TOKEN', token))
+      if (headers.get('authorization') === '') headers.delete('authorization')
+      const response = await gateway.fetch(path, { ...init, method, headers })
+      const marks = ['x-content-type-options', 'access-control-allow-origin'].flatMap(
+        name => response.headers.get(name) ?? [],
+      )
+      const answer = [response.status, await response.text(), ...marks].join(' ')
+      if (typeof expected === 'string') expect(answer, request).toBe(expected)
+      else expect(answer, request).toMatch(expected)
+    }
+  })
+})
+
+/** An identity provider of one key, and a token of its. */
+async function startIssuer(): Promise<string> {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: '1', alg: 'RS256', use: 'sig' }]
+  const { origin } = await startUpstream((_request, response) => void response.end(JSON.stringify({ keys })))
+  vi.stubEnv('ISSUER', `${origin}/`)
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const now = Math.floor(Date.now() / 1000)
+  const claims = { iss: `${origin}/`, aud: 'api', sub: 'ada', scope: 'orders:read', exp: now + 600 }
+  const signed = `${part({ alg: 'RS256', kid: '1' })}.${part(claims)}`
+  return `${signed}.${sign('RSA-SHA256', Buffer.from(signed), privateKey).toString('base64url')}`
+}
