@@ -10,7 +10,7 @@ test('the example goes to its service', async () => {
   assert.deepEqual(gateway.route('GET /api/example/users?page=2'), {
     name: 'example',
     params: { '*': 'users' },
-    plugins: ['servedBy'],
+    plugins: ['access', 'rateLimit', 'servedBy'],
     service: 'example',
     upstreamPath: '/users?page=2',
   })
