@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { isAlwaysOn } from '../config/at-work.ts'
 import type { ListenerModel, Model, PluginModel, RouteModel } from '../config/model.ts'
-import { isAlwaysOn } from '../inspect/at-work.ts'
 import { redact } from './redact.ts'
 
 /** What JSON can say. */

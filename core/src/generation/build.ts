@@ -1,3 +1,4 @@
+import { isAlwaysOn } from '../config/at-work.ts'
 import type { Choice, Model, ServiceModel } from '../config/model.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { withoutRequired } from '../config/route-faults.ts'
@@ -95,7 +96,8 @@ async function setUpPlugins(generation: Generation, problems: Problem[]): Promis
 
 /**
  * A plugin that the config requires must have returned hooks for every route that does not switch it off, or see every
- * connection. Asked of all routes, also of those that did not change: what is required may have.
+ * connection; and where it says that it is not at work on a route that says nothing of it, such hooks are for something
+ * else. Asked of all routes, also of those that did not change: what is required may have.
  */
 function checkRequired(
   { model, connectionHooks, compiled }: Generation,
@@ -105,8 +107,11 @@ function checkRequired(
   for (const { name, onRoute } of plugins) {
     const onConnections = onRoute === undefined && connectionHooks.some(({ plugin }) => plugin === name)
     if (!model.require.includes(name) || onConnections) continue
+    const plugin = model.plugins.find(other => other.name === name)
+    const idle = plugin?.definition.alwaysOn !== undefined && !isAlwaysOn(plugin)
     for (const [index, route] of compiled.entries()) {
-      if (route.plugins.includes(name) || model.routes[index]?.options[name] === false) continue
+      const own = model.routes[index]?.options[name]
+      if (own === false || (route.plugins.includes(name) && !(idle && own === undefined))) continue
       report(withoutRequired(name, route.name))
     }
   }

@@ -14,7 +14,7 @@ const secretWords = new Set([
   'pat',
 ])
 
-/** The word by which a key names a secret: `apiKey`, `client_secret`, `X-API-Key`; not `publicKey`. */
+/** The word by which a key names a secret: `apiKey`, `client_secret`, `X-API-Key`; not `publicKey`, nor `maxKeys`. */
 export function secretWord(key: string): string | undefined {
   const words = key
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
@@ -23,5 +23,5 @@ export function secretWord(key: string): string | undefined {
     .filter(word => word !== '')
   const [before, last = ''] = [words.at(-2), words.at(-1)]
   const word = last.replace(/s$/, '')
-  return secretWords.has(word) && before !== 'public' ? word : undefined
+  return secretWords.has(word) && before !== 'public' && before !== 'max' ? word : undefined
 }

@@ -1,5 +1,5 @@
+import { isAlwaysOn } from '../config/at-work.ts'
 import { withoutRequired } from '../config/route-faults.ts'
-import { isAlwaysOn } from './at-work.ts'
 import type { Finding, Linted } from './finding.ts'
 
 /**

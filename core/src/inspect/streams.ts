@@ -1,7 +1,7 @@
+import { isAtWork } from '../config/at-work.ts'
 import type { PluginModel, RouteModel } from '../config/model.ts'
 import { bufferedStream } from '../config/route-faults.ts'
 import { directionOf, meet } from '../contract/plugin.ts'
-import { isAtWork } from './at-work.ts'
 import type { Finding, Linted } from './finding.ts'
 
 /** Where a plugin that holds bodies back meets one that streams them. The gateway refuses the route if both return hooks for it. */

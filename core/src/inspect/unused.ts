@@ -1,5 +1,5 @@
+import { isAlwaysOn } from '../config/at-work.ts'
 import type { PluginModel } from '../config/model.ts'
-import { isAlwaysOn } from './at-work.ts'
 import type { Finding, Linted } from './finding.ts'
 
 export function* unusedServices({ model }: Linted): Generator<Finding | undefined> {

@@ -28,6 +28,8 @@ export const auth = definePlugin({
   options: authSchema,
   routeOptions: routeOptionsSchema,
   writes: [identity],
+  // Otherwise a route that does not name it is public, even though fields that tell of callers are removed there, too.
+  alwaysOn: options => options.default !== false,
   setup(host, options) {
     const { realm, rbac, forwardHeaders, default: everywhere } = options
     const methods = methodsOf(host, options)

@@ -16,6 +16,7 @@ export const rateLimit = definePlugin({
   stage: 'admit',
   options: optionsSchema,
   routeOptions: routeSchema,
+  alwaysOn: ({ limits }) => limits.length > 0,
   async setup(host, options) {
     const redis = await openStores(host, options)
     const tables = tablesOf(host, options.maxKeys)

@@ -76,6 +76,20 @@ describe('a plugin that the config requires', () => {
     })
   })
 
+  test('is not at work where it says so, whatever hooks it has there', async () => {
+    const tidy = (alwaysOn: boolean) =>
+      definePlugin({
+        name: 'guard',
+        alwaysOn,
+        routeOptions: options,
+        setup: () => ({ onRoute: () => ({ onRequest() {} }) }),
+      })()
+    const config = { require: ['guard'] }
+    await startAnswering([tidy(true)], config)
+    await startAnswering([tidy(false)], route({ on: true }))
+    await expect(startAnswering([tidy(false)], config)).rejects.toThrow('CONFIG_ROUTE_WITHOUT_REQUIRED')
+  })
+
   test('is asked for again when only the requirement is new', async () => {
     const { gateway } = await startAnswering([guard()], { route: { guard: { on: false } } })
     const config = {

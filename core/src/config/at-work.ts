@@ -1,4 +1,4 @@
-import type { PluginModel, RouteModel } from '../config/model.ts'
+import type { PluginModel, RouteModel } from './model.ts'
 
 /** Whether a plugin is at work on a route, as far as its definition tells: nothing has been set up. */
 export function isAtWork(plugin: PluginModel, { options }: RouteModel): boolean {
