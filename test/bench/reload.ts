@@ -52,7 +52,9 @@ for (let round = 1; round <= saves; round++) {
 gateway.kill()
 agent.destroy()
 
-console.log(`one file of ${(source(0).length / 1e6).toFixed(1)} MB, ${routes.toLocaleString('en')} routes, ${saves} saves`)
+console.log(
+  `one file of ${(source(0).length / 1e6).toFixed(1)} MB, ${routes.toLocaleString('en')} routes, ${saves} saves`,
+)
 tell('from the save to the first answer', 'live')
 tell('longest block of the event loop', 'blocked')
 

@@ -60,7 +60,7 @@ export function* normaliseAfter(before: Normalised | undefined, config: unknown)
   }
   const [routes, known] = yield* readRoutes(routeTables, reading)
   // What asks for the same requests as before has no duplicates either.
-  if (!askAlike(routes, before?.model?.routes)) yield* checkDuplicates(routes, report)
+  if (!askAlike(routes, before?.model?.routes)) yield* checkDuplicates(routes, before?.model?.routes, report)
   checkRequired(settings?.require ?? [], plugins, report)
   const failed = problems.some(problem => problem.severity === 'error')
   const files = [...read]
@@ -93,8 +93,12 @@ function readListeners(value: unknown, files: Set<string>, report: Report): List
   })
 }
 
-function* checkDuplicates(routes: readonly RouteModel[], report: Report): Sliced<void> {
-  for (const { route, message } of yield* findDuplicates(routes)) {
+function* checkDuplicates(
+  routes: readonly RouteModel[],
+  before: readonly RouteModel[] | undefined,
+  report: Report,
+): Sliced<void> {
+  for (const { route, message } of yield* findDuplicates(routes, before)) {
     report({ code: 'CONFIG_ROUTE_DUPLICATE', message, path: ['routes', route, 'match'] })
   }
 }

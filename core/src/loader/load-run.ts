@@ -53,7 +53,7 @@ export async function runBundle(
 ): Promise<BundleRun> {
   const files = new Set(sources)
   try {
-    const compiled = compileBundle(code, map, name)
+    const compiled = await compileBundle(code, map, name)
     const host = { external: (key: string) => externals.get(key), meta: importMeta }
     const { namespace, warnings } = await evaluateBundle(compiled, host, files, limit.signal)
     if (!('default' in namespace)) return { ok: false, problems: [noDefaultExport(entry, Object.keys(namespace))] }

@@ -258,6 +258,19 @@ describe('for random tables', () => {
     )
   })
 
+  it('the same duplicates are found beside routes that are known to have none', () => {
+    const few = fc.array(fc.constantFrom('GET /x', 'ANY /x', 'GET /:a', 'GET /x /:a'), { minLength: 2, maxLength: 6 })
+    fc.assert(
+      fc.property(few, matches => {
+        const routes = matches.map((match, i) => route(`r${i}`, match))
+        const all = whole(findDuplicates(routes))
+        const known = routes.filter(({ name }) => all.every(({ route: duplicate }) => duplicate !== name))
+        expect(whole(findDuplicates(routes, known))).toEqual(all)
+        expect(whole(findDuplicates(known, known))).toEqual([])
+      }),
+    )
+  })
+
   it('the result does not depend on the order of the routes', () => {
     fc.assert(
       fc.property(table, routes => {

@@ -49,10 +49,22 @@ const atomsSplit = 8
 type Asked = Omit<RouteSpec<unknown>, 'value' | 'patterns'> &
   (Pick<RouteSpec<unknown>, 'patterns'> | { readonly pattern: Pattern })
 
-/** Routes that ask for exactly what another asks for, by name the first of them. */
-export function* findDuplicates(routes: readonly Asked[]): Sliced<Conflict[]> {
+/**
+ * Routes that ask for exactly what another asks for, by name the first of them. No two of `known` may do so: a route that
+ * is the same object as one of them is only compared with routes that are not.
+ */
+export function* findDuplicates(routes: readonly Asked[], known: readonly Asked[] = []): Sliced<Conflict[]> {
+  const unseen = new Set(known)
+  const shapes = new Set<string>()
+  for (const route of routes) {
+    yield
+    if (!unseen.delete(route)) for (const pattern of patternsOf(route)) shapes.add(shapeOf(pattern))
+  }
   const byKey = new Map<string, Entry[]>()
-  for (const route of routes) yield void addByKey(byKey, route)
+  for (const route of routes) {
+    yield
+    if (patternsOf(route).some(pattern => shapes.has(shapeOf(pattern)))) addByKey(byKey, route)
+  }
   return duplicatesOf(byKey)
 }
 
@@ -99,16 +111,17 @@ function duplicatesOf(byKey: ReadonlyMap<string, Entry[]>): Conflict[] {
 
 const distinct = (items: readonly string[]) => (items.length < 2 ? items : [...new Set(items)].sort())
 
+const patternsOf = (route: Asked) => ('pattern' in route ? [route.pattern] : route.patterns)
+
 function entryOf(route: Asked): Entry {
   const { name, methods, hosts, headers, query } = route
-  const patterns = 'pattern' in route ? [route.pattern] : route.patterns
   const conditions = conditionsOf(headers, query)
   return {
     name,
     methods: distinct(methods),
     // A host that is none is for the config to report; here it only has to equal itself.
     hosts: hosts.length === 0 ? [''] : distinct(hosts.map(host => hostKey(host))),
-    shapes: new Map(patterns.map(pattern => [shapeOf(pattern), pattern])),
+    shapes: new Map(patternsOf(route).map(pattern => [shapeOf(pattern), pattern])),
     conditions,
     impossible: conditions.length > 1 && exclude(conditions, conditions),
   }
