@@ -11,12 +11,16 @@ export function whole<T>(work: Sliced<T>): T {
   }
 }
 
+/** Steps of a microsecond between two looks at the clock, which costs a tenth of that. */
+const stepsPerLook = 16
+
 /** Does the work a few milliseconds at a time, with turns of the event loop between: requests go on meanwhile. */
 export async function inSlices<T>(work: Sliced<T>): Promise<T> {
   const pace = createPace()
-  for (;;) {
+  for (let steps = 1; ; steps++) {
     const step = work.next()
     if (step.done === true) return step.value
+    if (steps % stepsPerLook !== 0) continue
     const pause = pace()
     if (pause !== undefined) await pause
   }

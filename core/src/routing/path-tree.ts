@@ -4,7 +4,7 @@ import type { FieldReader } from './predicate.ts'
 
 /** What may follow one slash. */
 export interface Node<T> {
-  readonly literals: Map<string, Node<T>>
+  literals: Map<string, Node<T>> | undefined
   /** The literals as a hash table with linear probing, sealed; its size is a power of two, and a slot is always free. */
   runs: readonly (Run<T> | undefined)[]
   param: Node<T> | undefined
@@ -23,7 +23,7 @@ interface Run<T> {
 }
 
 export const createNode = <T>(): Node<T> => ({
-  literals: new Map(),
+  literals: undefined,
   runs: [],
   param: undefined,
   wildcard: undefined,
@@ -33,11 +33,14 @@ export const createNode = <T>(): Node<T> => ({
 export function insert<T>(table: Node<T>, endpoint: Endpoint<T>): void {
   let node = table
   for (const { key } of endpoint.pattern.segments) {
-    let child = key === undefined ? node.param : node.literals.get(key)
+    let child = key === undefined ? node.param : node.literals?.get(key)
     if (child === undefined) {
       child = createNode()
       if (key === undefined) node.param = child
-      else node.literals.set(key, child)
+      else {
+        node.literals ??= new Map()
+        node.literals.set(key, child)
+      }
     }
     node = child
   }
@@ -48,28 +51,36 @@ export function insert<T>(table: Node<T>, endpoint: Endpoint<T>): void {
 }
 
 /** Sorts each list of endpoints and makes the hash tables: after the last insert, before the first walk. */
-export function* seal<T>(node: Node<T>): Sliced<void> {
-  yield
-  node.here?.sort(compareEndpoints)
-  node.wildcard?.sort(compareEndpoints)
-  if (node.param !== undefined) yield* seal(node.param)
-  if (node.literals.size === 0) return
-  const size = 2 ** Math.ceil(Math.log2(node.literals.size * 2))
-  const runs = new Array<Run<T> | undefined>(size).fill(undefined)
-  for (const [text, child] of node.literals) {
-    yield* seal(child)
-    const run = runOf(text, child)
-    let slot = run.hash & (size - 1)
-    while (runs[slot] !== undefined) slot = (slot + 1) & (size - 1)
-    runs[slot] = run
+export function* seal<T>(table: Node<T>): Sliced<void> {
+  // A run is made of those below it, so backwards: the children before their parents.
+  const nodes = [table]
+  for (const { literals, param } of nodes) {
+    yield
+    if (param !== undefined) nodes.push(param)
+    if (literals !== undefined) for (const child of literals.values()) nodes.push(child)
   }
-  node.runs = runs
+  for (const node of nodes.reverse()) {
+    yield
+    node.here?.sort(compareEndpoints)
+    node.wildcard?.sort(compareEndpoints)
+    if (node.literals === undefined) continue
+    const size = 2 ** Math.ceil(Math.log2(node.literals.size * 2))
+    const runs = new Array<Run<T> | undefined>(size).fill(undefined)
+    for (const [text, child] of node.literals) {
+      yield
+      const run = runOf(text, child)
+      let slot = run.hash & (size - 1)
+      while (runs[slot] !== undefined) slot = (slot + 1) & (size - 1)
+      runs[slot] = run
+    }
+    node.runs = runs
+  }
 }
 
 function runOf<T>(text: string, child: Node<T>): Run<T> {
   let hash = 0
   for (let i = 0; i < text.length; i++) hash = mix(hash, text.charCodeAt(i))
-  const straight = child.literals.size === 1 && !child.param && !child.wildcard && !child.here
+  const straight = child.literals?.size === 1 && !child.param && !child.wildcard && !child.here
   const next = straight ? child.runs.find(run => run !== undefined) : undefined
   return next === undefined ? { text, hash, end: child } : { text: `${text}/${next.text}`, hash, end: next.end }
 }
@@ -136,7 +147,7 @@ function step<T>(node: Node<T>, key: string, end: number, method: string, query:
 export function collect<T>(node: Node<T>, key: string, at: number, endpoints: Endpoint<T>[]): void {
   const slash = key.indexOf('/', at)
   const end = slash === -1 ? key.length : slash
-  const literal = node.literals.get(key.slice(at, end))
+  const literal = node.literals?.get(key.slice(at, end))
   for (const child of [literal, end === at ? undefined : node.param]) {
     if (child === undefined) continue
     if (slash === -1) endpoints.push(...(child.here ?? []))
