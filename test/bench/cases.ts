@@ -60,6 +60,8 @@ export interface ProgramCase {
   readonly name: string
   readonly title: string
   readonly file: string
+  /** Default: that of the proxies. */
+  readonly cores?: string
 }
 
 export type Case = LoadCase | IdleCase | ProgramCase
@@ -194,6 +196,14 @@ export const cases: readonly Case[] = [
     notes: ['The cost of the match alone, and its goal, are in the case `router`.'],
   },
   { kind: 'program', name: 'router', title: 'The router alone', file: 'router.ts' },
+  {
+    kind: 'program',
+    name: 'reload',
+    title: 'An edit of a config with 10,000 routes, live',
+    file: 'reload.ts',
+    // The bundler is a process beside the gateway.
+    cores: `${proxyCore},${loadCore}`,
+  },
   {
     kind: 'idle',
     name: 'idle',

@@ -90,7 +90,7 @@ async function main(): Promise<number> {
 /** What the case's section says below its title. */
 async function runCase(given: Case, present: readonly PeerName[], upstreams: Upstreams, pace: Pace): Promise<string> {
   if (given.kind === 'program') {
-    const { output } = await run(process.execPath, [join(import.meta.dirname, given.file)], proxyCore)
+    const { output } = await run(process.execPath, [join(import.meta.dirname, given.file)], given.cores ?? proxyCore)
     return `\`\`\`\n${output.trim()}\n\`\`\``
   }
   const contenders = given.contenders.filter(({ peer }) => present.includes(peer))

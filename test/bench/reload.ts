@@ -32,23 +32,23 @@ const gateway = fork(program, ['start', file, '--watch', '--no-control'], {
   stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   cwd: folder,
 })
+let over = false
 gateway.on('exit', code => {
-  if (code !== null) console.log(`the gateway ended with ${code}`)
+  if (!over) throw new Error(`the gateway ended with ${code}`)
 })
 await untilLive(0)
-const measured = []
+const measured: Record<keyof typeof goals, number>[] = []
 for (let round = 1; round <= saves; round++) {
-  // Lints run after a reload, and what the reload left behind is collected.
-  await sleep(500)
   await blockedMs()
   const began = performance.now()
   save(round)
   await untilLive(round)
   const live = performance.now() - began
-  // Until what follows on a reload is over as well: it blocks no less.
+  // The lints run now, beside the requests: no promise about the loop excepts them.
   await sleep(500)
   measured.push({ live, blocked: await blockedMs() })
 }
+over = true
 gateway.kill()
 agent.destroy()
 
@@ -59,15 +59,17 @@ tell('from the save to the first answer', 'live')
 tell('longest block of the event loop', 'blocked')
 
 function tell(what: string, figure: keyof typeof goals): void {
-  const [early, late] = [measured.slice(0, warmUps), measured.slice(warmUps)].map(part =>
-    part.map(round => round[figure]).sort((a, b) => a - b),
-  )
-  const worst = late?.at(-1) ?? Number.NaN
-  const median = late?.[Math.floor(late.length / 2)] ?? Number.NaN
-  const goal = goals[figure]
+  const values = measured.map(round => round[figure])
+  const counted = values.slice(warmUps).sort((a, b) => a - b)
+  const worst = Math.max(...counted)
+  const figures = {
+    median: counted[Math.floor(counted.length / 2)] ?? Number.NaN,
+    worst,
+    [`worst of the first ${warmUps}`]: Math.max(...values.slice(0, warmUps)),
+  }
+  const list = Object.entries(figures).map(([name, ms]) => `${name} ${ms.toFixed(0)} ms`)
   console.log(
-    `${what}: median ${median.toFixed(0)} ms, worst ${worst.toFixed(0)} ms (of the first ${warmUps} saves ${early?.at(-1)?.toFixed(0)} ms); ` +
-      `wanted at most ${goal} ms: ${worst <= goal ? 'met' : 'MISSED'}`,
+    `${what}: ${list.join(', ')}; wanted at most ${goals[figure]} ms: ${worst <= goals[figure] ? 'met' : 'MISSED'}`,
   )
 }
 

@@ -40,13 +40,15 @@ function canCompile(module: object): module is CompilingModule {
  * module is never collected. The name must be new each time, and the Module object must live as long as the generation
  * does, or its source map is collected with it; the bundle's own scope holds on to `module` for that.
  *
- * Each step is V8's own and takes 5 to 15 ms for a megabyte, at one go: requests have their turn after each.
+ * For a megabyte, 10,000 routes, V8 takes 3 ms to read the map, 10 to 15 to compile and 4 to run, each at one go: requests
+ * have their turn before and after each.
  */
 export async function compileBundle(code: string, map: string, name: string): Promise<CompiledBundle> {
   if (!process.sourceMapsEnabled) setSourceMapsSupport(true, { nodeModules: false, generatedCode: false })
   const module = new Module(name)
   module.filename = name
   if (!canCompile(module)) throw new Error('This version of Node cannot compile a config: Module#_compile is missing')
+  // The turn that brought the bundle still goes on, and read and hashed a megabyte or two.
   await nextTurn()
   // By itself, since Node goes through the whole text that a map comes with, letter by letter.
   module._compile(`//# sourceMappingURL=${map}`, name, 'commonjs')

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { Module } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -394,4 +395,34 @@ test('findConfigFile prefers TypeScript', () => {
   expect(findConfigFile(folder)).toBe(join(folder, 'gateway.yml'))
   write({ 'gateway.config.mjs': '', 'gateway.config.ts': '' })
   expect(findConfigFile(folder)).toBe(join(folder, 'gateway.config.ts'))
+})
+
+const canCompile = (module: object): module is { _compile(...args: unknown[]): unknown } => '_compile' in module
+
+test('the map, the compilation and the run of a config each have a turn of the event loop', async () => {
+  const prototype: object = Module.prototype
+  if (!canCompile(prototype)) throw new Error('Module#_compile is missing')
+  const compile = prototype._compile
+  const turns: number[] = []
+  let turn = 0
+  let counting = setImmediate(function count() {
+    turn++
+    counting = setImmediate(count)
+  })
+  const note = () => turns.push(turn)
+  prototype._compile = function (...args) {
+    note()
+    return compile.apply(this, args)
+  }
+  process.once('gateway-test-run', note)
+  try {
+    write({ 'gateway.config.ts': `process.emit('gateway-test-run')\nexport default {}` })
+    await load()
+  } finally {
+    clearImmediate(counting)
+    prototype._compile = compile
+    process.off('gateway-test-run', note)
+  }
+  expect(turns).toHaveLength(3)
+  expect(new Set(turns).size).toBe(3)
 })
