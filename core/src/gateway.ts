@@ -233,6 +233,7 @@ export class Kernel implements Gateway {
 
   /** As {@link close}, where others take over: who is connected and idle has time to send one request more. */
   async leave(): Promise<void> {
+    this.#tellClosing()
     await this.#listeners.close(this.#current.model.drainTimeoutMs, 'patient')
     await this.close()
   }
@@ -265,6 +266,7 @@ export class Kernel implements Gateway {
 
   close(): Promise<void> {
     this.#closed ??= this.#inTurn(async () => {
+      this.#tellClosing()
       const { drainTimeoutMs } = this.#current.model
       // Its timers and this one are armed before those of the generations: who is cut off leaves before they go.
       const unheard = this.#listeners.close(drainTimeoutMs)
@@ -281,6 +283,10 @@ export class Kernel implements Gateway {
       secretLogs.delete(this.#log)
     })
     return this.#closed
+  }
+
+  #tellClosing(): void {
+    this.#store.closing.abort(new GatewayError('GATEWAY_SHUTTING_DOWN', 'the gateway closes'))
   }
 
   #refuseWhenClosed(): void {

@@ -29,6 +29,8 @@ export type {
   ClientCertificate,
   Context,
   FieldList,
+  Forwarded,
+  ForwardInit,
   Reply,
   ReplyBody,
   ResponseHead,

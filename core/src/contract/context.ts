@@ -68,6 +68,37 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
    */
   get<S extends AnySlot>(slot: S): SlotValue<S> | ([S] extends [Needs] ? never : undefined)
   set<T>(slot: Slot<T>, value: NoInfer<T>): void
+  /**
+   * Sends this request to the route's service, beside what becomes of it here: onAttempt and onAttemptEnd, retries and
+   * timeouts are the route's but for the total one, no other hook runs. For GET without a body; anything else is a TypeError.
+   * Rejects with a GatewayError when no answer comes; one of any status is an answer.
+   *
+   * Without a `signal` it is given up when this request has ended. With one it lives until that is aborted, also long after
+   * this request, and keeps the generation for at most the drain time: it has to be aborted when nobody wants it any more.
+   */
+  forward(init?: ForwardInit): Promise<Forwarded>
+  /**
+   * Within onResponse: gives the client another body, made of the one that comes from upstream, and which may say things of
+   * its own at any time. Both have back-pressure; the length is unknown from here on. Destroying the upstream's gives the
+   * upstream up, an error of the new one cuts the client off. A TypeError when the body is not an upstream's, or taken.
+   */
+  wrapBody(wrap: (body: Readable) => Readable): void
+}
+
+export interface ForwardInit {
+  /** In place of all of the request's own fields; those that tell of the client and this gateway are added. */
+  readonly headers?: Iterable<readonly [name: string, value: string]>
+  readonly signal?: AbortSignal
+}
+
+/** An upstream's answer, for a plugin. */
+export interface Forwarded {
+  readonly status: number
+  readonly headers: FieldList
+  /** With back-pressure; an error is a GatewayError. Destroy it when it is not wanted. */
+  readonly body: Readable
+  /** Origin of the target that answered. */
+  readonly target: string
 }
 
 /** A body that a plugin answers with. */

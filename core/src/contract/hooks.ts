@@ -88,6 +88,8 @@ export interface Route<Options> {
   readonly match: string
   /** Name of its service; undefined on a redirect or a fixed reply. */
   readonly service: string | undefined
+  /** Milliseconds; 0 is none. What a plugin writes here holds in place of what is configured. */
+  readonly timeouts: { connect: number; head: number; idle: number; total: number }
   /** This plugin's options on this route. */
   readonly options: Options | undefined
   /** Reports what is wrong with the route; all problems are shown together and the config is not loaded. */

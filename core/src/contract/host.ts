@@ -29,6 +29,8 @@ export interface Host {
   }
   /** Aborted when a newer generation has taken over; requests begun before may still run. */
   readonly draining: AbortSignal
+  /** Aborted when the gateway begins to close, with GATEWAY_SHUTTING_DOWN; never by a reload. For bodies that would not end by themselves. */
+  readonly closing: AbortSignal
   /** Runs when the generation is let go, newest first; also when a later set-up fails. */
   defer(cleanup: () => Awaitable<void>): void
   /** The shared value; made by the first who asks, closed when the last generation that asked lets go. */

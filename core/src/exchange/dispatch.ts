@@ -11,6 +11,7 @@ import { openConnector } from './connector.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
 import { applyFieldRules } from './field-rules.ts'
 import { cutOff, finish, logFailure } from './finish.ts'
+import { forward } from './forward.ts'
 import { prepareForwarding, resolveClient, takeHop } from './forwarded.ts'
 import { asGatewayError, isThenable, pluginFailure, reasonOf } from './plugin-failure.ts'
 import { problemReply } from './problem.ts'
@@ -160,6 +161,7 @@ function startAttempts(exchange: Exchange): void {
     return optionsAnswer(exchange, runtime.router.allowed(host, path, query, headers))
   }
   prepareForwarding(exchange)
+  exchange.prepared = true
   if (compiled.requestHeaders !== undefined) applyFieldRules(exchange.headers, compiled.requestHeaders)
   attempt(exchange)
 }
@@ -228,17 +230,20 @@ const attemptEvents: AttemptEvents = {
     respond(exchange, upstreamResponse(status, reason, fields, bodyLength))
   },
   data(exchange, chunk) {
+    if (exchange.taken !== undefined) return exchange.taken.push(chunk)
     if (exchange.headSent) return sendBody(exchange, chunk)
     // An onResponse hook is still thinking.
     exchange.early.push(chunk)
     return false
   },
   end(exchange, trailers) {
-    if (exchange.headSent) endBody(exchange, trailers)
+    if (exchange.taken !== undefined) exchange.taken.push(null)
+    else if (exchange.headSent) endBody(exchange, trailers)
     else exchange.earlyEnd = { trailers }
   },
   failed(run, error) {
     const { exchange } = run
+    if (exchange.taken !== undefined) return void exchange.taken.destroy(error)
     if (run.accepted) return exchange.headSent ? cutOff(exchange, error) : fail(exchange, error)
     if (run.client?.reused === true) exchange.foundStale = true
     if (run.client?.untouched === true) exchange.unreachable = [...(exchange.unreachable ?? []), run.target]
@@ -406,5 +411,8 @@ const exchangeEvents: ExchangeEvents = {
     exchange.abortSignal(error)
     if (exchange.headSent) cutOff(exchange, error)
     else fail(exchange, error)
+  },
+  forward(exchange, init) {
+    return forward(exchange, init, exchangeEvents, sent => (sent.prepared ? attempt(sent) : startAttempts(sent)))
   },
 }

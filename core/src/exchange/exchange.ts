@@ -1,4 +1,5 @@
-import type { Client, Context } from '../contract/context.ts'
+import type { Readable } from 'node:stream'
+import type { Client, Context, Forwarded, ForwardInit } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Summary } from '../contract/hooks.ts'
 import { type AnySlot, type Slot, type SlotValue, slotCount } from '../contract/slot.ts'
@@ -12,6 +13,7 @@ import type { FilterChain } from './filter-chain.ts'
 import { requestId } from './request-id.ts'
 import type { Response } from './response.ts'
 import type { CompiledRoute, Entry, Member, Runtime } from './route.ts'
+import { takeBody } from './take-body.ts'
 
 /** What can be told to go on once the client takes bytes again, or to stop for good. */
 export interface ResponseSource {
@@ -49,12 +51,18 @@ export class Exchange implements Context, Member, ServerStreamHandler {
    */
   turn = 0
   attempts = 0
+  /** Its fields are what goes upstream. */
+  prepared = false
+  /** It was sent by a plugin for another exchange, which is the one to be logged. */
+  readonly forwarded: boolean
   attempt: UpstreamAttempt | undefined
   response: Response | undefined
   /** Body that came while onResponse was waited for; the source is paused after its first piece. */
   readonly early: Uint8Array[] = []
   earlyEnd: { readonly trailers: Fields | undefined } | undefined
   source: ResponseSource | undefined
+  /** The upstream's body, when a plugin makes its own of it. */
+  taken: Readable | undefined
   headSent = false
   finished = false
   failing = false
@@ -87,17 +95,28 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   #controller: AbortController | undefined
   #aborted: GatewayError | undefined
   #slots: unknown[] | undefined
+  #alongside: Set<Alongside> | undefined
   readonly #events: ExchangeEvents
 
-  constructor(runtime: Runtime, entry: Entry, stream: ServerStream, events: ExchangeEvents) {
+  /** `parent`: the exchange that it is forwarded for. */
+  constructor(runtime: Runtime, entry: Entry, stream: ServerStream, events: ExchangeEvents, parent?: Exchange) {
     this.runtime = runtime
     this.startedAt = runtime.deadlines.now()
     this.entry = entry
     this.stream = stream
     this.method = stream.method
     this.headers = stream.fields
-    this.id = requestId(stream.fields.getKnown(known['x-request-id']))
+    this.id = parent?.id ?? requestId(stream.fields.getKnown(known['x-request-id']))
     this.#events = events
+    this.forwarded = parent !== undefined
+    if (parent === undefined) return
+    this.host = parent.host
+    this.path = parent.path
+    this.query = parent.query
+    this.pattern = parent.pattern
+    this.#client = parent.client
+    parent.#slots ??= noSlots()
+    this.#slots = parent.#slots
   }
 
   get route(): string {
@@ -142,7 +161,7 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   }
 
   set<T>(slot: Slot<T>, value: NoInfer<T>): void {
-    this.#slots ??= new Array(slotCount()).fill(undefined)
+    this.#slots ??= noSlots()
     this.#slots[slot.index] = value
   }
 
@@ -150,6 +169,25 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   abortSignal(error: GatewayError): void {
     this.#aborted ??= error
     this.#controller?.abort(error)
+  }
+
+  forward(init: ForwardInit = {}): Promise<Forwarded> {
+    return this.#events.forward(this, init)
+  }
+
+  wrapBody(wrap: (body: Readable) => Readable): void {
+    takeBody(this, wrap)
+  }
+
+  /** What is given up when this exchange finishes, unless it is taken out before by what this returns. */
+  alongside(other: Alongside): () => void {
+    this.#alongside ??= new Set()
+    this.#alongside.add(other)
+    return () => this.#alongside?.delete(other)
+  }
+
+  giveUpAlongside(error: GatewayError | undefined): void {
+    for (const other of this.#alongside ?? []) other.giveUp(error)
   }
 
   onDrain(): void {
@@ -165,9 +203,16 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   }
 }
 
+interface Alongside {
+  giveUp(reason: unknown): void
+}
+
+const noSlots = (): unknown[] => new Array(slotCount()).fill(undefined)
+
 /** What happens to an exchange from outside, and what it has to ask policy for. Static, so that none is made per request. */
 export interface ExchangeEvents {
   client(exchange: Exchange): Client
   aborted(exchange: Exchange, error: GatewayError): void
   timedOut(exchange: Exchange): void
+  forward(exchange: Exchange, init: ForwardInit): Promise<Forwarded>
 }

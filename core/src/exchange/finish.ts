@@ -14,6 +14,7 @@ export function finish(exchange: Exchange, error: GatewayError | undefined): voi
   if (exchange.deadlineIndex !== -1) exchange.runtime.deadlines.remove(exchange)
   // Whoever still sends or is sent to may stop; of a source that has come to its end this asks nothing.
   exchange.source?.abort()
+  exchange.giveUpAlongside(error)
   if (error !== undefined) exchange.abortSignal(error)
   const { compiled, runtime } = exchange
   if (compiled !== undefined && compiled.onFinish.length > 0) {
@@ -30,7 +31,7 @@ export function finish(exchange: Exchange, error: GatewayError | undefined): voi
       }
     }
   }
-  if (runtime.accessLog) logAccess(exchange)
+  if (runtime.accessLog && !exchange.forwarded) logAccess(exchange)
   runtime.leave(exchange)
 }
 

@@ -16,7 +16,7 @@ export interface Response extends ResponseHead {
   /** Bytes; -1 when the end shows itself. */
   bodyLength: number
   /** An upstream's body arrives by itself, through {@link sendBody} and {@link endBody}. */
-  readonly body: Readable | Uint8Array | undefined | 'arrives'
+  body: Readable | Uint8Array | undefined | 'arrives'
 }
 
 export function upstreamResponse(status: number, reason: string, headers: Fields, bodyLength: number): Response {

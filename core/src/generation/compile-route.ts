@@ -41,10 +41,11 @@ export function compileRoute(
   report: Report,
 ): CompiledRoute {
   const path = ['routes', model.name]
+  const timeouts = { ...model.timeouts }
   const chain: Link[] = []
   const active: RoutePlugin[] = []
   for (const plugin of plugins) {
-    const hooks = askPlugin(plugin, model, report)
+    const hooks = askPlugin(plugin, model, timeouts, report)
     if (hooks === undefined) continue
     chain.push({ plugin: plugin.name, hooks })
     active.push(plugin)
@@ -63,7 +64,7 @@ export function compileRoute(
     plugins: active.map(plugin => plugin.name),
     action: action ?? { kind: 'reply', reply: { status: 500 } },
     neededSlots: neededSlots(active),
-    timeouts: model.timeouts,
+    timeouts,
     requestHeaders: compileFieldRules(model.requestHeaders),
     responseHeaders: compileFieldRules(model.responseHeaders),
     onRequest: forward('onRequest'),
@@ -79,7 +80,12 @@ export function compileRoute(
   }
 }
 
-function askPlugin(plugin: RoutePlugin, model: RouteModel, report: Report): RouteHooks | undefined {
+function askPlugin(
+  plugin: RoutePlugin,
+  model: RouteModel,
+  timeouts: Route<unknown>['timeouts'],
+  report: Report,
+): RouteHooks | undefined {
   const path = ['routes', model.name, plugin.name]
   const service = model.action.kind === 'service' ? model.action.service : undefined
   try {
@@ -87,6 +93,7 @@ function askPlugin(plugin: RoutePlugin, model: RouteModel, report: Report): Rout
       name: model.name,
       match: model.match,
       service,
+      timeouts,
       options: model.options[plugin.name],
       problem: message =>
         void report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),

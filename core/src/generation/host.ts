@@ -27,6 +27,7 @@ export function createHost(generation: Generation, plugin: string): Host {
       },
     },
     draining: generation.draining,
+    closing: generation.store.closing.signal,
     defer: cleanup => generation.defer(plugin, cleanup),
     share: shared => generation.lease.share(shared),
     worker: { index: group.index, count: group.count },

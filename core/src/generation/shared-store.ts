@@ -19,6 +19,8 @@ export class SharedStore {
   readonly #closing = new Set<Promise<void>>()
   /** With whom state is shared beyond this thread. */
   readonly group: WorkerGroup
+  /** Aborted when the gateway begins to close. */
+  readonly closing = new AbortController()
 
   /** What it all stands on. */
   readonly platform: Platform

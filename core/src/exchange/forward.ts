@@ -1,0 +1,175 @@
+import { type Duplex, Readable } from 'node:stream'
+import type { Forwarded, ForwardInit } from '../contract/context.ts'
+import { GatewayError } from '../contract/errors.ts'
+import { Fields } from '../http1/fields.ts'
+import type { BodySink, Peer, ServerStream } from '../http1/wire.ts'
+import { Exchange, type ExchangeEvents } from './exchange.ts'
+import { asGatewayError } from './plugin-failure.ts'
+import type { CompiledRoute } from './route.ts'
+
+/**
+ * Sends an exchange's request once more, for a plugin: an exchange of its own, whose client is a Readable, and which takes
+ * the parent's route from its attempts on. `start` is what dispatch.ts does from there.
+ */
+export async function forward(
+  parent: Exchange,
+  init: ForwardInit,
+  events: ExchangeEvents,
+  start: (exchange: Exchange) => void,
+): Promise<Forwarded> {
+  const { compiled } = parent
+  const { signal } = init
+  if (parent.method !== 'GET' || parent.bodyLength !== 0) {
+    throw new TypeError('forward sends GET requests without a body, and this is none')
+  }
+  if (compiled?.action.kind !== 'service') {
+    throw new TypeError(`route "${parent.route}" has no service to forward to`)
+  }
+  if (signal?.aborted || (signal === undefined && parent.finished)) throw givenUp(signal?.reason)
+  const stream = new ForwardStream(parent, init)
+  const { runtime } = parent
+  const exchange = new Exchange(runtime, parent.entry, stream, events, parent)
+  runtime.enter(exchange)
+  stream.handler = exchange
+  exchange.compiled = withoutHooks(compiled)
+  exchange.prepared = parent.prepared
+  // Its attempts pass every plugin of the route.
+  exchange.reached = Number.MAX_SAFE_INTEGER
+  const end = signal === undefined ? parent.alongside(stream) : onAbort(signal, () => stream.giveUp(signal.reason))
+  stream.onOver = end
+  try {
+    start(exchange)
+  } catch (error) {
+    stream.giveUp(asGatewayError(error))
+  }
+  return stream.answer
+}
+
+function onAbort(signal: AbortSignal, run: () => void): () => void {
+  signal.addEventListener('abort', run, { once: true })
+  return () => signal.removeEventListener('abort', run)
+}
+
+function givenUp(cause: unknown): GatewayError {
+  return new GatewayError('GATEWAY_CLIENT_CLOSED', 'whoever forwarded the request gave up', { cause })
+}
+
+const bare = new WeakMap<CompiledRoute, CompiledRoute>()
+
+/** What is left of a route for an attempt alone: the answer is the plugin's, not yet the client's. */
+function withoutHooks(route: CompiledRoute): CompiledRoute {
+  let found = bare.get(route)
+  if (found === undefined) {
+    found = {
+      ...route,
+      onRequest: [],
+      onPreflight: [],
+      onRequestBody: [],
+      onResponse: [],
+      onResponseBody: [],
+      onTunnel: [],
+      onError: [],
+      onFinish: [],
+      responseHeaders: undefined,
+    }
+    bare.set(route, found)
+  }
+  return found
+}
+
+/** The client of a forwarded request. */
+class ForwardStream implements ServerStream {
+  readonly method = 'GET'
+  readonly target: string
+  readonly version: ServerStream['version']
+  readonly fields: Fields
+  readonly peer: Peer
+  readonly bodyLength = 0
+  readonly expectsContinue = false
+  readonly upgrade = undefined
+  handler: Exchange | undefined
+  /** Called once the exchange can neither send nor be given up any more. */
+  onOver: () => void = () => {}
+  readonly answer: Promise<Forwarded>
+
+  readonly #resolve: (answer: Forwarded) => void
+  readonly #reject: (error: GatewayError) => void
+  readonly #body: Readable
+  #over = false
+
+  constructor(parent: Exchange, { headers }: ForwardInit) {
+    const { target, version, peer } = parent.stream
+    this.target = target
+    this.version = version
+    this.peer = peer
+    this.fields = headers === undefined ? parent.headers.clone() : fieldsOf(headers)
+    const { promise, resolve, reject } = Promise.withResolvers<Forwarded>()
+    this.answer = promise
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#body = new Readable({
+      read: () => this.handler?.onDrain(),
+      destroy: (error, done) => {
+        this.giveUp(error)
+        done(error)
+      },
+    })
+    // Whoever reads it hears of an error; that nobody does must not end the process.
+    this.#body.on('error', () => {})
+  }
+
+  readBody(sink: BodySink): void {
+    sink.onEnd(undefined)
+  }
+
+  resumeBody(): void {}
+
+  sendInformational(): void {}
+
+  sendHead(status: number, _reason: string, headers: Fields): void {
+    const exchange = this.handler
+    // The kernel's own answer to a failure; who forwards is told the failure itself.
+    if (exchange?.error !== undefined) this.abort(exchange.error)
+    else if (!this.#over) this.#resolve({ status, headers, body: this.#body, target: exchange?.target?.url ?? '' })
+  }
+
+  sendData(chunk: Uint8Array): boolean {
+    return this.#over || this.#body.push(chunk)
+  }
+
+  sendEnd(): void {
+    if (this.#end()) this.#body.push(null)
+  }
+
+  abort(error: GatewayError): void {
+    if (!this.#end()) return
+    this.#reject(error)
+    this.#body.destroy(error)
+  }
+
+  detach(): { socket: Duplex; head: Uint8Array } {
+    throw new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', 'a forwarded request has no connection to hand over')
+  }
+
+  giveUp(reason: unknown): void {
+    if (!this.#end()) return
+    const error = reason instanceof GatewayError ? reason : givenUp(reason)
+    this.#reject(error)
+    this.#body.destroy(error)
+    this.handler?.onAbort(error)
+  }
+
+  /** False when it was over before. */
+  #end(): boolean {
+    if (this.#over) return false
+    this.#over = true
+    this.onOver()
+    return true
+  }
+}
+
+function fieldsOf(headers: Iterable<readonly [name: string, value: string]>): Fields {
+  const fields = new Fields()
+  for (const [name, value] of headers) fields.append(name, value)
+  return fields
+}
