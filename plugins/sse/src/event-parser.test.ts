@@ -90,7 +90,20 @@ test('an event larger than the bound is refused, whole or in pieces', () => {
 })
 
 const line = fc.oneof(
-  fc.constantFrom('', ':', ': ping', 'data', 'data:', 'data: a', 'data:b:c', 'id: 1', 'id', 'id: \0', 'retry: 10', 'retry: x'),
+  fc.constantFrom(
+    '',
+    ':',
+    ': ping',
+    'data',
+    'data:',
+    'data: a',
+    'data:b:c',
+    'id: 1',
+    'id',
+    'id: \0',
+    'retry: 10',
+    'retry: x',
+  ),
   fc.string({ unit: fc.constantFrom('a', ':', ' ', '\0', '\xef', '\xbb', '\xbf', 'i', 'd'), maxLength: 4 }),
 )
 const stream = fc
