@@ -88,7 +88,7 @@ export interface Route<Options> {
   readonly match: string
   /** Name of its service; undefined on a redirect or a fixed reply. */
   readonly service: string | undefined
-  /** Milliseconds; 0 is none. What a plugin writes here holds in place of what is configured. */
+  /** Milliseconds; 0 is none. What a plugin that returns hooks writes here holds in place of what is configured. */
   readonly timeouts: { connect: number; head: number; idle: number; total: number }
   /** This plugin's options on this route. */
   readonly options: Options | undefined

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { sse } from '@gateway/sse'
 import { describe, expect, test } from 'vitest'
+import { openStream } from '../../../test/support/event-client.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'
-import { openStream } from './event-client.ts'
 import { eventServer, opened } from './event-server.ts'
 
 function startShared(origin: string, share: unknown = true, options: object = {}, more: object = {}) {

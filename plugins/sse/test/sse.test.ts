@@ -4,9 +4,9 @@ import { pluginSuite } from '@gateway/core/testing'
 import { sse } from '@gateway/sse'
 import { describe, expect, test, vi } from 'vitest'
 import { onCleanup } from '../../../test/support/cleanup.ts'
+import { openStream } from '../../../test/support/event-client.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'
-import { openStream } from './event-client.ts'
 import { eventServer, opened } from './event-server.ts'
 
 for (const { name, run } of pluginSuite(() => sse(), { routeOptions: true })) test(name, run)

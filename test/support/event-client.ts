@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import { expect } from 'vitest'
-import { onCleanup } from '../../../test/support/cleanup.ts'
-import { eventually } from '../../../test/support/eventually.ts'
+import { onCleanup } from './cleanup.ts'
+import { eventually } from './eventually.ts'
 
 /** A client of an event stream that keeps what it gets. */
 export class EventClient {
