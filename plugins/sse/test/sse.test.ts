@@ -100,12 +100,12 @@ describe('a stream', () => {
 
   test('may be silent for the idle timeout of its own, which comments satisfy', async () => {
     const upstream = await eventServer()
-    const { port, log } = await startSse(upstream.origin, { idleTimeout: 300 }, { timeout: { idle: 50 } })
+    const { port, log } = await startSse(upstream.origin, { idleTimeout: 500 }, { timeout: { idle: 50 } })
     const client = await openStream(port)
     const { send } = await upstream.stream(1)
     const from = performance.now()
-    const ping = setInterval(() => send(':\n\n'), 50)
-    await eventually(() => expect(performance.now() - from).toBeGreaterThan(600))
+    const ping = setInterval(() => send(':\n\n'), 200)
+    await eventually(() => expect(performance.now() - from).toBeGreaterThan(1_000))
     expect(client.over).toBeUndefined()
     clearInterval(ping)
     await eventually(() => expect(client.over).toBe('cut'))
@@ -182,7 +182,7 @@ describe('reconnection', () => {
 
   test('goes on after the last event, unnoticed, and half an event is not seen twice', async () => {
     const upstream = await eventServer()
-    const { port } = await startSse(upstream.origin, { reconnect })
+    const { port } = await startSse(upstream.origin, { reconnect: { ...reconnect, attempts: 1 } })
     const client = await openStream(port, { Authorization: 'Bearer t', 'Last-Event-ID': '6' })
     const first = await upstream.stream(1)
     first.send('id: 7\ndata: one\n\nid: 8\ndata: ha')
@@ -261,6 +261,19 @@ describe('the end of the gateway and its configs', () => {
     const [, retry] = /^data: one\n\nretry: (\d+)\n\n$/.exec(client.text) ?? []
     expect(Number(retry)).toBeGreaterThanOrEqual(2_000)
     expect(Number(retry)).toBeLessThanOrEqual(3_000)
+  })
+
+  test('a stream that is answered while the gateway closes is sent away likewise', async () => {
+    const upstream = await eventServer(() => {})
+    const { port, gateway } = await startSse(upstream.origin, { retry: 100 })
+    const opening = openStream(port)
+    const { response } = await upstream.stream(1)
+    const closed = gateway.close()
+    opened(response)
+    const client = await opening
+    await eventually(() => expect(client.over).toBe('end'))
+    expect(client.text).toMatch(/^retry: 1\d\d\n\n$/)
+    await closed
   })
 
   test('a stream goes on over reloads and past their drain time, and can reconnect', async () => {
