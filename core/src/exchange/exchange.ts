@@ -187,7 +187,8 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   }
 
   giveUpAlongside(error: GatewayError | undefined): void {
-    for (const other of this.#alongside ?? []) other.giveUp(error)
+    if (this.#alongside === undefined) return
+    for (const other of this.#alongside) other.giveUp(error)
   }
 
   onDrain(): void {

@@ -145,9 +145,10 @@ test('a route is shown to each plugin once a generation, with its own options al
     },
   })
   await gateway.fetch('http://x/b')
+  const timeouts = { connect: 5_000, head: 30_000, idle: 60_000, total: 0 }
   expect(seen).toEqual([
-    { name: 'a', match: 'GET /a/:id', service: 's', options: undefined },
-    { name: 'b', match: 'ANY /b', service: undefined, options: undefined },
+    { name: 'a', match: 'GET /a/:id', service: 's', timeouts, options: undefined },
+    { name: 'b', match: 'ANY /b', service: undefined, timeouts, options: undefined },
   ])
 })
 
