@@ -230,7 +230,8 @@ const attemptEvents: AttemptEvents = {
     respond(exchange, upstreamResponse(status, reason, fields, bodyLength))
   },
   data(exchange, chunk) {
-    if (exchange.taken !== undefined) return exchange.taken.push(chunk)
+    // A plugin may keep what it sees: see FilterChain.push.
+    if (exchange.taken !== undefined) return exchange.taken.push(chunk.subarray())
     if (exchange.headSent) return sendBody(exchange, chunk)
     // An onResponse hook is still thinking.
     exchange.early.push(chunk)

@@ -134,7 +134,8 @@ class ForwardStream implements ServerStream {
   }
 
   sendData(chunk: Uint8Array): boolean {
-    return this.#over || this.#body.push(chunk)
+    // A plugin may keep what it sees: see FilterChain.push.
+    return this.#over || this.#body.push(chunk.subarray())
   }
 
   sendEnd(): void {

@@ -39,7 +39,7 @@ function arriving(exchange: Exchange): Readable {
   })
   // Whoever reads it hears of an error; that nobody does must not end the process.
   body.on('error', () => {})
-  for (const chunk of exchange.early.splice(0)) body.push(chunk)
+  for (const chunk of exchange.early.splice(0)) body.push(chunk.subarray())
   if (exchange.earlyEnd !== undefined) body.push(null)
   exchange.earlyEnd = undefined
   return body
