@@ -53,6 +53,8 @@ export class EventParser {
         if (this.#atLineStart && byte !== colon) this.#onlyComments = false
         this.#atLineStart = false
         this.#afterCr = false
+        // Nothing within a line matters here.
+        while (i + 1 < chunk.length && chunk[i + 1] !== lf && chunk[i + 1] !== cr) i++
         continue
       }
       if (byte === lf && this.#afterCr) {
@@ -115,16 +117,14 @@ function tooLarge(limit: number): GatewayError {
 }
 
 const unsaid = { id: undefined, retry: undefined }
-const speaking = /(?:^|[\r\n])(?:id|retry)(?![^:\r\n])/
+const speaking = /(?<![^\r\n])(id|retry)(?:: ?([^\r\n]*))?(?![^\r\n])/g
 
 function fieldsOf(bytes: Uint8Array): Pick<ServerEvent, 'id' | 'retry'> {
   // As Latin-1, in which a field's value is bytes, too: Last-Event-ID goes upstream as it came.
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-  if (!speaking.test(text)) return unsaid
   let id: string | undefined
   let retry: number | undefined
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    const [, name, value = ''] = /^(id|retry)(?:: ?(.*))?$/s.exec(line) ?? []
+  for (const [, name, value = ''] of text.matchAll(speaking)) {
     if (name === 'id' && !value.includes('\0')) id = value
     else if (name === 'retry' && /^\d+$/.test(value)) retry = Number(value)
   }
