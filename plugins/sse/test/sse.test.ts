@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { ServerHttp2Stream } from 'node:http2'
-import { pluginSuite } from '@gateway/core/testing'
 import { sse } from '@gateway/sse'
+import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { http2Upstream, openSession, startHttp2Gateway } from '../../../test/integration/http2/gateway.ts'
 import { onCleanup } from '../../../test/support/cleanup.ts'
 import { openStream } from '../../../test/support/event-client.ts'
 import { eventually } from '../../../test/support/eventually.ts'
@@ -141,32 +139,6 @@ describe('a stream', () => {
     )
     expect(sent).toBeLessThan(32e6)
   })
-})
-
-test('over HTTP/2 on both sides it is the same', async () => {
-  const asked = Promise.withResolvers<ServerHttp2Stream>()
-  const origin = await http2Upstream(stream => {
-    stream.respond({ ':status': 200, 'content-type': 'text/event-stream' })
-    asked.resolve(stream)
-  })
-  const service = { protocol: 'http2' }
-  const { port } = await startHttp2Gateway(
-    proxyTo(origin, { plugins: [sse()], route: { sse: { heartbeat: 20 } }, service }),
-  )
-  const session = await openSession(port)
-  const client = session.request({ ':path': '/' }).setEncoding('utf8')
-  let text = ''
-  client.on('data', (chunk: string) => {
-    text += chunk
-  })
-  const upstream = await asked.promise
-  upstream.write('data: o')
-  await eventually(() => expect(text).toMatch(/^(:\n\n){2,}$/))
-  upstream.write('ne\n\n')
-  await eventually(() => expect(text).toContain('data: one\n\n'))
-  const closed = once(upstream, 'close')
-  client.close()
-  await closed
 })
 
 describe('what is no stream', () => {
