@@ -32,6 +32,10 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /fonts/a', { headers: { origin: 'https://evil.test' } }, '200 GET /fonts/a *'],
     ['GET /admin/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /admin/a'],
   ],
+  'event-streams.ts': [
+    ['GET /me/events', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to a=b\n\n'],
+    ['GET /ticker', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
+  ],
   'jwt.ts': [
     ['GET /orders', {}, /^401 .*AUTH_REQUIRED/],
     ['GET /orders', { headers: { authorization: 'Bearer of.no.use' } }, /^401 .*AUTH_INVALID/],
@@ -65,6 +69,11 @@ test('each of them is tried', () => {
 async function echo(request: Request): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   const path = `${request.method} ${pathname}${search}`
+  if (request.headers.get('last-event-id') === '1') return new Response(null, { status: 204 })
+  if (['/me/events', '/ticker'].includes(pathname)) {
+    const event = `retry: 1\nid: 1\ndata: to ${request.headers.get('cookie') ?? 'all'}\n\n`
+    return new Response(event, { headers: { 'content-type': 'text/event-stream' } })
+  }
   if (pathname.startsWith('/api/user')) {
     const body = await request.text()
     return Response.json(body === '' ? { path, user_name: 'Ada', password: 's3cret' } : JSON.parse(body))
