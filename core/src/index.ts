@@ -50,6 +50,8 @@ export type {
   Outcome,
   Route,
   RouteHooks,
+  ServiceHooks,
+  ServiceView,
   Summary,
   Target,
   Tunnel,

@@ -99,11 +99,11 @@ function actionLines(action: ActionExplanation): string[] {
   const weighted = others.some(({ weight }) => weight !== only?.weight)
   return [
     `${service} (${how.join(', ')})${suffix(origin)}`,
-    ...targets.map(({ url, weight, inFlight }) => {
+    ...targets.map(({ url, weight, inFlight, held }) => {
       const shared = weighted ? `, weight ${weight}` : ''
       const busy = inFlight === undefined ? '' : `, ${inFlight} in flight`
       // A socket's path and the request's would read as one.
-      return `${url}${url.startsWith('unix:') ? ' ' : ''}${path}${shared}${busy}`
+      return `${url}${url.startsWith('unix:') ? ' ' : ''}${path}${shared}${busy}${held === undefined ? '' : `, out: ${held.join(', ')}`}`
     }),
     ...(targets.length === 0 ? [`path ${path}`] : []),
   ]

@@ -1,5 +1,6 @@
 import type { Reply } from '../contract/context.ts'
 import type { RouteHooks } from '../contract/hooks.ts'
+import type { TargetSpec } from '../contract/host.ts'
 import type { ErasedDefinition } from '../contract/plugin.ts'
 import type { AttemptTimeouts } from '../http1/wire.ts'
 import type { Http2Limits } from '../http2/server-limits.ts'
@@ -103,7 +104,7 @@ export interface Choice {
 
 export interface ServiceModel {
   readonly name: string
-  readonly targets: readonly { readonly url: string; readonly weight: number }[]
+  readonly targets: readonly TargetSpec[]
   readonly discover: Choice | undefined
   readonly balance: Choice
   readonly connector: Choice | undefined

@@ -28,7 +28,7 @@ export function* readServices(value: unknown, plugins: PluginList, report: Repor
     services.push({
       name,
       targets: (read.targets ?? []).map(target =>
-        typeof target === 'string' ? { url: target, weight: 1 } : { url: target.url, weight: target.weight ?? 1 },
+        typeof target === 'string' ? { url: target, weight: 1 } : { ...target, weight: target.weight ?? 1 },
       ),
       discover: choose('discovery', 'discover', read.discover),
       balance: choose('balancer', 'balance', read.balance) ?? { use: 'roundRobin', options: undefined },

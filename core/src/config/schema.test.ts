@@ -280,7 +280,7 @@ describe('fields of routes and services', () => {
       { targets: ['http://a/b'] },
       ['targets.0: is an origin and has no path: take "http://a" and rewrite the path on the route'],
     ],
-    ['a weight', service, { targets: [{ url: 'http://a', weight: 0 }] }, ['targets.0.weight: must be more than 0']],
+    ['a weight', service, { targets: [{ url: 'http://a', weight: -1 }] }, ['targets.0.weight: must be at least 0']],
     [
       'a key of a target',
       service,

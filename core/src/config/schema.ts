@@ -176,10 +176,18 @@ function originProblem(text: string): string | undefined {
   return undefined
 }
 
+const target = z.strictObject({
+  url: origin,
+  weight: z.number().min(0).optional(),
+  priority: count.optional(),
+  zone: z.string().min(1).optional(),
+  metadata: table(z.string(), z.string()).optional(),
+})
+
 export const serviceShape = {
   targets: z
     .array(
-      z.union([origin, z.strictObject({ url: origin, weight: z.number().positive().optional() })], {
+      z.union([origin, target], {
         error: issue =>
           `must be an origin such as 'http://127.0.0.1:3001' or { url, weight }, not ${show(issue.input)}`,
       }),

@@ -9,7 +9,14 @@ export type Awaitable<T> = T | Promise<T>
 export interface Target {
   /** Origin: scheme, host and port. */
   readonly url: string
+  /** Share of the traffic against the others; less than configured while a plugin scales it down. */
   readonly weight: number
+  /** 0 is the first choice, 1 the one after it. */
+  readonly priority: number
+  readonly zone: string | undefined
+  readonly metadata: Readonly<Record<string, string>>
+  /** Nobody holds it out. */
+  readonly available: boolean
   /** Requests sent to it and not yet finished, in this process. */
   readonly inFlight: number
 }
@@ -96,6 +103,38 @@ export interface Route<Options> {
   problem(message: string): void
 }
 
+/** A service as a plugin is shown it, once a generation and before its routes. Good for as long as the generation is. */
+export interface ServiceView<Options> {
+  readonly name: string
+  /** This plugin's options on this service. */
+  readonly options: Options | undefined
+  /** All of them, as they are now: another list when discovery found others. */
+  readonly targets: readonly Target[]
+  /**
+   * Keeps one of `targets` from being chosen until the function that it returns is called, or the generation is let go.
+   * It is available again when nobody holds it any more. `until`, in milliseconds since the epoch, is when that can be
+   * expected: clients are told (Retry-After) when no target is left.
+   */
+  holdOut(target: Target, reason: string, until?: number): () => void
+  /**
+   * Leaves it that part of the weight that is configured: more than 0, at most 1. Good until the generation is let go; of
+   * several plugins the one that leaves it least counts.
+   */
+  scaleWeight(target: Target, factor: number): void
+  /** As {@link Route.problem}. */
+  problem(message: string): void
+}
+
+export interface ServiceHooks {
+  /**
+   * What the balancer may choose from: of `targets`, which are available and weigh something, or of `all`. Not asked for
+   * each request but when targets came, went, were held out, let in or scaled.
+   */
+  narrow?(targets: readonly Target[], all: readonly Target[]): readonly Target[]
+  /** An available target of the service for this attempt, in place of the balancer's choice among `targets`. */
+  prefer?(ctx: Context, targets: readonly Target[]): Target | undefined
+}
+
 export interface Connection {
   readonly address: string
   readonly localPort: number
@@ -103,9 +142,11 @@ export interface Connection {
   readonly serverName: string | undefined
 }
 
-export interface GatewayHooks<Needs extends AnySlot, RouteOptions> {
+export interface GatewayHooks<Needs extends AnySlot, RouteOptions, ServiceOptions = unknown> {
   /** A client connected, with TLS after its handshake; nothing of a request has been read yet. */
   onConnection?(connection: Connection): 'drop' | void
+  /** Asked once a service and generation, before routes. */
+  onService?(service: ServiceView<ServiceOptions>): ServiceHooks | void
   /** Asked once a route and generation. A hook that is not returned costs its route nothing. */
   onRoute?(route: Route<RouteOptions>): RouteHooks<Needs> | void
 }

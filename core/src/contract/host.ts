@@ -1,5 +1,5 @@
 import type { Context, FieldList, ReplyBody } from './context.ts'
-import type { Attempt, Awaitable, Target } from './hooks.ts'
+import type { Attempt, Awaitable, Outcome, Target } from './hooks.ts'
 import type { Schema } from './schema.ts'
 
 export interface Log {
@@ -54,9 +54,15 @@ export interface Channel<in T> {
   post(message: T): void
 }
 
-/** Picks a target for an attempt; undefined when none will do. */
+/** Picks a target for an attempt. */
 export interface Balancer {
+  /**
+   * One of `targets`: those that may be chosen, at least one. The list is the same object as long as neither it nor a
+   * weight in it has changed, so that what is computed of it can be kept. Undefined when none will do.
+   */
   pick(targets: readonly Target[], ctx: Context): Target | undefined
+  /** Hears what became of each attempt, also of those that it did not pick itself. */
+  observe?(target: Target, outcome: Outcome): void
 }
 
 /** Speaks to a target in place of the kernel's HTTP client. */
@@ -72,8 +78,12 @@ export interface Connector {
 export interface TargetSpec {
   /** Origin: `http://10.0.0.7:8080`. */
   readonly url: string
-  /** Share of the traffic against the others; 1 when absent. */
+  /** Share of the traffic against the others; 1 when absent. Of 0 none, but for sessions that stick to it. */
   readonly weight?: number | undefined
+  /** 0, the first choice, when absent. What the others are for is the plugin `balancing`'s to say. */
+  readonly priority?: number | undefined
+  readonly zone?: string | undefined
+  readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
 /** Keeps a service's targets up to date. An empty list from a source that failed must not be passed on. */
@@ -92,7 +102,7 @@ export interface Extension<Point extends keyof Points = keyof Points, Name exten
   readonly point: Point
   readonly name: Name
   readonly options?: Schema | undefined
-  readonly create: (host: Host, options: never) => Awaitable<Points[Point]>
+  readonly create: (host: Host, options: never, service: string) => Awaitable<Points[Point]>
   /** Type only. */
   readonly '~in'?: In
 }

@@ -91,7 +91,10 @@ export interface Definition<
   /** On a route on which it returns hooks, bodies have no end that anyone could wait for: events, messages, calls both ways. */
   readonly streams?: DirectionOf<OutputOf<RouteOptions>, OutputOf<Options>>
   /** Runs once a generation. */
-  setup?(host: Host, options: OutputOf<Options>): Awaitable<GatewayHooks<Needs, OutputOf<RouteOptions>> | void>
+  setup?(
+    host: Host,
+    options: OutputOf<Options>,
+  ): Awaitable<GatewayHooks<Needs, OutputOf<RouteOptions>, OutputOf<ServiceOptions>> | void>
 }
 
 /** A plugin with its options, as it stands in a config's list. */
@@ -124,7 +127,7 @@ export interface ErasedDefinition {
   readonly alwaysOn?: boolean | ((options: never) => boolean) | undefined
   readonly buffersBody?: AnyDirection
   readonly streams?: AnyDirection
-  readonly setup?: ((host: Host, options: never) => Awaitable<GatewayHooks<never, never> | void>) | undefined
+  readonly setup?: ((host: Host, options: never) => Awaitable<GatewayHooks<never, never, never> | void>) | undefined
 }
 
 /** Nothing in it is required, or all of it may be left out. */
@@ -167,7 +170,8 @@ export function defineExtension<
   readonly point: Point
   readonly name: Name
   readonly options?: S
-  create(host: Host, options: OutputOf<S>): Awaitable<Points[Point]>
+  /** Once for each service that chose it, and generation. */
+  create(host: Host, options: OutputOf<S>, service: string): Awaitable<Points[Point]>
 }): Extension<Point, Name, S extends Schema ? InputOf<S> : Record<never, never>> {
   return extension as never
 }

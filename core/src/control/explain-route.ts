@@ -6,6 +6,7 @@ import { upstreamPath } from '../exchange/upstream-path.ts'
 import { compilePaths, compileRedirect } from '../generation/compile-route.ts'
 import { pathParams } from '../routing/pattern.ts'
 import type { Target } from '../routing/target.ts'
+import type { UpstreamTarget } from '../upstream/target.ts'
 import type {
   ActionExplanation,
   Extension,
@@ -121,10 +122,14 @@ function explainService(
     balance: extension(service?.balance) ?? { use: 'roundRobin', options: null },
     discover: extension(service?.discover),
     connector: extension(service?.connector),
-    targets: live?.map(({ url, weight, inFlight }) => ({ url, weight, inFlight })) ?? service?.targets ?? [],
+    targets: live?.map(shownTarget) ?? service?.targets.map(({ url, weight = 1 }) => ({ url, weight })) ?? [],
     host: setsHost ? 'requestHeaders' : keepsHost ? 'client' : 'target',
     sets: forwardedNames,
   }
+}
+
+function shownTarget({ url, weight, inFlight, state }: UpstreamTarget): ServiceExplanation['targets'][number] {
+  return { url, weight, inFlight, ...(!state.available && { held: state.reasons }) }
 }
 
 function extension(choice: Choice | undefined): Extension | null {

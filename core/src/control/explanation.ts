@@ -105,7 +105,13 @@ export interface ServiceExplanation {
   readonly discover: Extension | null
   readonly connector: Extension | null
   /** Those of the config, or of a running gateway those that it knows now. */
-  readonly targets: readonly { readonly url: string; readonly weight: number; readonly inFlight?: number }[]
+  readonly targets: readonly {
+    readonly url: string
+    readonly weight: number
+    readonly inFlight?: number
+    /** Why plugins keep it from being chosen; absent when they do not. */
+    readonly held?: readonly string[]
+  }[]
   /** Path and query that go upstream. */
   readonly path: string
   /** Whose name the Host field carries. */

@@ -173,12 +173,7 @@ function attempt(exchange: Exchange): void {
   let run: UpstreamAttempt
   try {
     const target = action.service.pick(exchange, exchange.unreachable)
-    if (target === undefined) {
-      return fail(
-        exchange,
-        new GatewayError('GATEWAY_NO_HEALTHY_TARGET', `service "${action.service.name}" has no target to send to`),
-      )
-    }
+    if (target === undefined) return fail(exchange, action.service.refusal())
     exchange.attempts++
     exchange.target = target
     // A change that a hook makes holds for one attempt; without such hooks the request's own fields serve.
@@ -271,6 +266,7 @@ function connectorAnswered(run: UpstreamAttempt, response: Response): void {
 
 function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | undefined {
   const { exchange } = run
+  observe(run, outcome)
   for (const step of exchange.compiled?.onAttemptEnd ?? []) {
     try {
       const verdict = step.run(exchange, run, outcome)
@@ -282,6 +278,16 @@ function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | 
     }
   }
   return undefined
+}
+
+function observe({ exchange, target }: UpstreamAttempt, outcome: Outcome): void {
+  const action = exchange.compiled?.action
+  if (action?.kind !== 'service') return
+  try {
+    action.service.observe(target, outcome)
+  } catch (error) {
+    logFailure(exchange, asGatewayError(error))
+  }
 }
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
@@ -301,7 +307,7 @@ function isSafeToRepeat(run: UpstreamAttempt, error: GatewayError): boolean {
     const action = exchange.compiled?.action
     return (
       action?.kind === 'service' &&
-      action.service.targets.some(target => exchange.unreachable?.includes(target) !== true)
+      action.service.candidates.some(target => exchange.unreachable?.includes(target) !== true)
     )
   }
   return client.reused && idempotent.has(exchange.method)

@@ -9,7 +9,9 @@ import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
 import { compileInSlices, type Router } from '../routing/router.ts'
 import { createPace, inSlices } from '../slices.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
-import { type RequestPool, Service, UpstreamTarget } from '../upstream/service.ts'
+import { Service } from '../upstream/service.ts'
+import { toTargets, type UpstreamTarget } from '../upstream/target.ts'
+import { askService } from './ask-service.ts'
 import { gatewayHookNames, hookFault } from './check-hooks.ts'
 import { compileRoute, type RoutePlugin } from './compile-route.ts'
 import { Generation, type RunningService } from './generation.ts'
@@ -41,7 +43,7 @@ export async function buildGeneration(
     const plugins = await setUpPlugins(generation, problems)
     if (problems.length > 0) throw new ConfigProblems(problems)
     for (const service of model.services) {
-      const built = await buildService(generation, service, before?.services.get(service.name))
+      const built = await buildService(generation, service, plugins, before?.services.get(service.name), report)
       generation.services.set(service.name, { model: service, service: built })
       await pace()
     }
@@ -85,11 +87,17 @@ async function setUpPlugins(generation: Generation, problems: Problem[]): Promis
       break
     }
     // Bound, since a plugin may have written its hooks as methods of a class.
-    const { onConnection, onRoute } = hooks
+    const { onConnection, onService, onRoute } = hooks
     if (onConnection !== undefined) {
       generation.connectionHooks = [...generation.connectionHooks, { plugin: name, run: onConnection.bind(hooks) }]
     }
-    plugins.push({ name, definition, options: plugin.options, onRoute: onRoute?.bind(hooks) as RoutePlugin['onRoute'] })
+    plugins.push({
+      name,
+      definition,
+      options: plugin.options,
+      onService: onService?.bind(hooks) as RoutePlugin['onService'],
+      onRoute: onRoute?.bind(hooks) as RoutePlugin['onRoute'],
+    })
   }
   return plugins
 }
@@ -121,53 +129,68 @@ function failure(what: string, error: unknown, path: readonly (string | number)[
   return { severity: 'error', code: 'CONFIG_SETUP_FAILED', message: `${what}: ${reasonOf(error)}`, path }
 }
 
-async function buildService(generation: Generation, model: ServiceModel, before?: RunningService): Promise<Service> {
+async function buildService(
+  generation: Generation,
+  model: ServiceModel,
+  plugins: readonly RoutePlugin[],
+  before: RunningService | undefined,
+  report: (problem: Omit<Problem, 'severity'>) => void,
+): Promise<Service> {
   const { name, discover, balance, connector, preserveHost } = model
+  const changes = before?.service.changes ?? { count: 0 }
   // A target that stays keeps its object, so that a balancer's state about it stays too.
-  const toTargets = (specs: readonly TargetSpec[], known: readonly UpstreamTarget[] = []) => {
-    const keyOf = ({ url, weight = 1 }: TargetSpec) => `${url} ${weight}`
-    const kept = new Map(known.map(target => [keyOf(target), target]))
-    return specs.map(spec => {
-      const pool = sharedPool(generation, spec.url, model)
-      const old = kept.get(keyOf(spec))
-      return old?.pool === pool ? old : new UpstreamTarget(spec, pool)
-    })
-  }
+  const targetsOf = (specs: readonly TargetSpec[], known: readonly UpstreamTarget[] = []) =>
+    toTargets(specs, known, changes, url => sharedPool(generation, url, model))
   const known = before?.service.targets
-  const targets = toTargets(model.targets, known)
   const isSame = before?.model === model
+  // Until a provider speaks up, what it said last is the best there is.
+  const targets = targetsOf(discover !== undefined && isSame && known !== undefined ? known : model.targets, known)
+  let service: Service | undefined
+  const hooks = askService(generation, plugins, model, () => service?.targets ?? targets, report)
   // What plugins provide for it lives as long as the generation whose host it was given.
-  const isOwn = balance.use === 'roundRobin' && connector === undefined && discover === undefined
-  if (isSame && isOwn) return before.service
-  const service = new Service(name, targets, {
+  const isOwn = balance.use === 'roundRobin' && connector === undefined && discover === undefined && hooks.length === 0
+  if (isSame && isOwn && before.service.hooks.length === 0) {
+    service = before.service
+    return service
+  }
+  service = new Service(name, targets, {
     balancer: balance.use === 'roundRobin' ? roundRobin() : await provideBalancer(generation, balance, name),
     connector: connector && (await provideConnector(generation, connector, name)),
     preserveHost,
+    hooks,
+    changes,
   })
-  if (discover === undefined) return service
-  // Until the provider speaks up, what it said last is the best there is.
-  if (isSame && known !== undefined) service.targets = toTargets(known, known)
+  const found = service
+  if (discover === undefined) return found
   const { provided } = await provide(generation, 'discovery', discover, name)
   try {
     const watching = provided.watch(specs => {
       // A source that was not stopped in time must not open anything for a generation that is gone.
-      if (!generation.released) service.targets = toTargets(specs, service.targets)
+      if (!generation.released) found.targets = targetsOf(specs, found.targets)
     })
     await within(generation.model.setupTimeoutMs, watching)
   } catch (error) {
     throw new ConfigProblems([failure(`discovery "${discover.use}" failed to start`, error, ['services', name])])
   }
-  return service
+  return found
 }
 
 async function provideBalancer(generation: Generation, choice: Choice, service: string): Promise<Balancer> {
   const { provided, plugin } = await provide(generation, 'balancer', choice, service)
+  const failed = (error: unknown) => pluginFailure(plugin, `the balancer "${choice.use}"`, error)
   return {
     pick(targets, ctx) {
       try {
         return provided.pick(targets, ctx)
       } catch (error) {
-        throw pluginFailure(plugin, `the balancer "${choice.use}"`, error)
+        throw failed(error)
+      }
+    },
+    observe(target, outcome) {
+      try {
+        provided.observe?.(target, outcome)
+      } catch (error) {
+        throw failed(error)
       }
     },
   }
@@ -206,9 +229,9 @@ async function provide<Point extends keyof Points>(
   for (const { name: plugin, definition } of generation.model.plugins) {
     const found = definition.extensions?.find(extension => extension.point === point && extension.name === choice.use)
     if (found === undefined) continue
-    const create = found.create as (host: Host, options: unknown) => ReturnType<Extension['create']>
+    const create = found.create as (host: Host, options: unknown, service: string) => ReturnType<Extension['create']>
     try {
-      const created = create.call(found, createHost(generation, plugin), choice.options)
+      const created = create.call(found, createHost(generation, plugin), choice.options, service)
       const provided = (await within(generation.model.setupTimeoutMs, created)) as Points[Point]
       return { provided, plugin }
     } catch (error) {

@@ -2,7 +2,8 @@ import { suggest } from '../config/problem.ts'
 import { hookShape } from '../config/schema.ts'
 
 export const routeHookNames = Object.keys(hookShape)
-export const gatewayHookNames = ['onConnection', 'onRoute']
+export const gatewayHookNames = ['onConnection', 'onService', 'onRoute']
+export const serviceHookNames = ['narrow', 'prefer']
 
 /**
  * What is wrong with the hooks that a plugin returned, to be read after "plugin … ": TypeScript refuses all of it, and a

@@ -2,7 +2,7 @@ import type { RouteAction, RouteModel } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
 import { bufferedStream } from '../config/route-faults.ts'
 import { GatewayError } from '../contract/errors.ts'
-import type { Route, RouteHooks } from '../contract/hooks.ts'
+import type { Route, RouteHooks, ServiceHooks, ServiceView } from '../contract/hooks.ts'
 import { directionOf, type ErasedDefinition, meet } from '../contract/plugin.ts'
 import { compileFieldRules } from '../exchange/field-rules.ts'
 import { reasonOf } from '../exchange/plugin-failure.ts'
@@ -19,6 +19,7 @@ export interface RoutePlugin {
   readonly definition: ErasedDefinition
   /** Validated. */
   readonly options: unknown
+  readonly onService: ((service: ServiceView<unknown>) => ServiceHooks | void) | undefined
   readonly onRoute: ((route: Route<unknown>) => RouteHooks | void) | undefined
 }
 

@@ -7,7 +7,15 @@ import { roundRobin } from './round-robin.ts'
 const ctx = {} as Context
 
 const targetsOf = (weights: Readonly<Record<string, number>>): Target[] =>
-  Object.entries(weights).map(([url, weight]) => ({ url, weight, inFlight: 0 }))
+  Object.entries(weights).map(([url, weight]) => ({
+    url,
+    weight,
+    inFlight: 0,
+    priority: 0,
+    zone: undefined,
+    metadata: {},
+    available: true,
+  }))
 
 function picks(weights: Readonly<Record<string, number>>, count: number): string {
   const balancer = roundRobin()

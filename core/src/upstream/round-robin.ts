@@ -8,15 +8,17 @@ import type { Balancer } from '../contract/host.ts'
 export function roundRobin(): Balancer {
   let next = 0
   let known: readonly Target[] = []
-  let credits: number[] = []
+  let weights = new Float64Array()
+  let credits = new Float64Array()
   let total = 0
   let weighted = false
 
   function learn(targets: readonly Target[]): void {
     known = targets
-    credits = targets.map(() => 0)
-    total = targets.reduce((sum, target) => sum + target.weight, 0)
-    weighted = targets.some(target => target.weight !== targets[0]?.weight)
+    weights = Float64Array.from(targets, target => target.weight)
+    credits = new Float64Array(targets.length)
+    total = weights.reduce((sum, weight) => sum + weight, 0)
+    weighted = weights.some(weight => weight !== weights[0])
     next = 0
   }
 
@@ -25,11 +27,15 @@ export function roundRobin(): Balancer {
       if (targets !== known) learn(targets)
       if (!weighted) return targets[next++ % targets.length]
       let best = 0
-      for (let i = 0; i < targets.length; i++) {
-        credits[i] = (credits[i] ?? 0) + (targets[i]?.weight ?? 0)
-        if ((credits[i] ?? 0) > (credits[best] ?? 0)) best = i
+      let most = -Infinity
+      for (let i = 0; i < weights.length; i++) {
+        const credit = (credits[i] ?? 0) + (weights[i] ?? 0)
+        credits[i] = credit
+        if (credit <= most) continue
+        best = i
+        most = credit
       }
-      credits[best] = (credits[best] ?? 0) - total
+      credits[best] = most - total
       return targets[best]
     },
   }

@@ -3,7 +3,8 @@ import type { Context } from '../contract/context.ts'
 import type { Balancer } from '../contract/host.ts'
 import { Pool } from './pool.ts'
 import { roundRobin } from './round-robin.ts'
-import { Service, UpstreamTarget } from './service.ts'
+import { Service } from './service.ts'
+import { UpstreamTarget } from './target.ts'
 
 // The balancers here ask nothing of a request.
 const ctx = {} as Context
@@ -43,5 +44,5 @@ test('what is to be avoided gives way to the next in the list', () => {
 
 test('a balancer may know of none, and must name one of the targets', () => {
   expect(service({ pick: () => undefined }).pick(ctx)).toBeUndefined()
-  expect(service({ pick: () => ({ url: 'http://x.test', weight: 1, inFlight: 0 }) }).pick(ctx)).toBeUndefined()
+  expect(service({ pick: () => ({ ...a, available: true, weight: 1, inFlight: 0 }) }).pick(ctx)).toBeUndefined()
 })

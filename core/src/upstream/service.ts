@@ -1,35 +1,16 @@
 import type { Context } from '../contract/context.ts'
-import type { Target } from '../contract/hooks.ts'
-import type { Balancer, Connector, TargetSpec } from '../contract/host.ts'
-import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
+import { GatewayError } from '../contract/errors.ts'
+import type { Outcome, ServiceHooks } from '../contract/hooks.ts'
+import type { Balancer, Connector } from '../contract/host.ts'
+import { type Changes, UpstreamTarget } from './target.ts'
 
-/** Connections to one origin, whichever version of HTTP they speak. */
-export interface RequestPool {
-  /** Requests not yet finished, those that wait included. */
-  readonly inFlight: number
-  request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream
-  /** Resolves once every request has ended and every connection is closed. */
-  close(): Promise<void>
-}
-
-/** A target with the connections to it. The pool outlives the generation; weight and place in a service do not. */
-export class UpstreamTarget implements Target {
-  readonly url: string
-  readonly weight: number
-  /** Host and port for the Host field. */
-  readonly authority: string
-  readonly pool: RequestPool
-
-  constructor(spec: TargetSpec, pool: RequestPool) {
-    this.url = spec.url
-    this.weight = spec.weight ?? 1
-    this.authority = spec.url.startsWith('unix:') ? 'localhost' : new URL(spec.url).host
-    this.pool = pool
-  }
-
-  get inFlight(): number {
-    return this.pool.inFlight
-  }
+export interface ServiceOptions {
+  readonly balancer: Balancer
+  readonly connector: Connector | undefined
+  readonly preserveHost: boolean
+  readonly hooks?: readonly ServiceHooks[]
+  /** Of the targets; see {@link TargetState}. */
+  readonly changes?: Changes
 }
 
 /** A named group of targets that serve the same. */
@@ -37,19 +18,22 @@ export class Service {
   readonly name: string
   readonly preserveHost: boolean
   readonly connector: Connector | undefined
+  readonly hooks: readonly ServiceHooks[]
+  readonly changes: Changes
   readonly #balancer: Balancer
   #targets: readonly UpstreamTarget[]
+  #candidates: readonly UpstreamTarget[] = []
+  /** Count of changes that the candidates are of. */
+  #seen = -1
 
-  constructor(
-    name: string,
-    targets: readonly UpstreamTarget[],
-    options: { balancer: Balancer; connector: Connector | undefined; preserveHost: boolean },
-  ) {
+  constructor(name: string, targets: readonly UpstreamTarget[], options: ServiceOptions) {
     this.name = name
     this.#targets = targets
     this.#balancer = options.balancer
     this.connector = options.connector
     this.preserveHost = options.preserveHost
+    this.hooks = options.hooks ?? []
+    this.changes = options.changes ?? { count: 0 }
   }
 
   get targets(): readonly UpstreamTarget[] {
@@ -59,16 +43,61 @@ export class Service {
   /** A discovery provider found other targets. */
   set targets(targets: readonly UpstreamTarget[]) {
     this.#targets = targets
+    this.#seen = -1
   }
 
-  /** The balancer's choice; where that is one of those to `avoid`, the next in the list that is not, if there is one. */
+  /** What can be chosen now: the same list until something changes. */
+  get candidates(): readonly UpstreamTarget[] {
+    if (this.#seen !== this.changes.count) this.#narrow()
+    return this.#candidates
+  }
+
+  #narrow(): void {
+    // Before the hooks, which may change something themselves.
+    this.#seen = this.changes.count
+    const all = this.#targets
+    let candidates = all.filter(target => target.available && target.weight > 0)
+    for (const hooks of this.hooks) {
+      if (hooks.narrow === undefined) continue
+      candidates = hooks.narrow(candidates, all).filter(target => target instanceof UpstreamTarget)
+    }
+    this.#candidates = candidates
+  }
+
+  /**
+   * What a plugin prefers, else the balancer's choice; where that is one of those to `avoid`, the next in the list that is
+   * not, if there is one.
+   */
   pick(ctx: Context, avoid?: readonly UpstreamTarget[]): UpstreamTarget | undefined {
-    const targets = this.#targets
+    const targets = this.candidates
+    for (const hooks of this.hooks) {
+      const preferred = hooks.prefer?.(ctx, targets)
+      if (preferred instanceof UpstreamTarget && preferred.available && avoid?.includes(preferred) !== true)
+        return preferred
+    }
+    if (targets.length === 0) return undefined
     const picked = this.#balancer.pick(targets, ctx)
     if (!(picked instanceof UpstreamTarget)) return undefined
     if (avoid === undefined || !avoid.includes(picked)) return picked
     const place = targets.indexOf(picked)
     const others = [...targets.slice(place + 1), ...targets.slice(0, place)]
     return others.find(target => !avoid.includes(target)) ?? picked
+  }
+
+  observe(target: UpstreamTarget, outcome: Outcome): void {
+    this.#balancer.observe?.(target, outcome)
+  }
+
+  /** What a request is told that no target was picked for. */
+  refusal(): GatewayError {
+    const why = this.#targets.flatMap(({ url, state }) => (state.available ? [] : `${url} ${state.reasons.join(', ')}`))
+    const message = `service "${this.name}" has no target to send to${why.length === 0 ? '' : `: ${why.join('; ')}`}`
+    // The first to come back ends the outage.
+    const until = Math.min(
+      ...this.#targets.map(({ state }) => (state.available ? Infinity : (state.until ?? Infinity))),
+    )
+    if (!Number.isFinite(until)) return new GatewayError('GATEWAY_NO_HEALTHY_TARGET', message)
+    const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1_000))
+    return new GatewayError('GATEWAY_NO_HEALTHY_TARGET', message, { headers: { 'Retry-After': String(seconds) } })
   }
 }

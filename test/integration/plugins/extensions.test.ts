@@ -87,7 +87,7 @@ describe('a balancer', () => {
     ],
     [
       'makes a target up',
-      () => ({ pick: () => ({ url: 'http://evil', weight: 1, inFlight: 0 }) }),
+      () => ({ pick: ([target]) => target && { ...target, url: 'http://evil' } }),
       '503 GATEWAY_NO_HEALTHY_TARGET',
       ['service "backend" has no target to send to'],
     ],
