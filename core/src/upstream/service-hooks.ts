@@ -1,4 +1,5 @@
 import type { ServiceHooks } from '../contract/hooks.ts'
+import type { Balancer } from '../contract/host.ts'
 import { pluginFailure } from '../exchange/plugin-failure.ts'
 
 /** The hooks; whatever they throw names plugin and hook. */
@@ -23,5 +24,25 @@ export function nameFailures(plugin: string, hooks: ServiceHooks): ServiceHooks 
         }
       },
     }),
+  }
+}
+
+/** Likewise, a balancer. */
+export function nameBalancerFailures(plugin: string, what: string, balancer: Balancer): Balancer {
+  return {
+    pick(targets, ctx) {
+      try {
+        return balancer.pick(targets, ctx)
+      } catch (error) {
+        throw pluginFailure(plugin, what, error)
+      }
+    },
+    observe(target, outcome) {
+      try {
+        balancer.observe?.(target, outcome)
+      } catch (error) {
+        throw pluginFailure(plugin, what, error)
+      }
+    },
   }
 }

@@ -1,0 +1,38 @@
+import { identity } from '@gateway/auth/contract'
+import { type Find, fromCookie, fromHeader, fromQuery } from './request-values.ts'
+
+/** What of a request decides on its target. */
+export type By =
+  | 'ip'
+  | 'path'
+  | 'user'
+  | { readonly header: string }
+  | { readonly cookie: string }
+  | { readonly query: string }
+
+/** The first of them that a request has. */
+export function compileHashKey(by: readonly By[]): Find {
+  const finds = by.map(findOf)
+  const [only] = finds
+  if (only !== undefined && finds.length === 1) return only
+  return ctx => {
+    for (const find of finds) {
+      const found = find(ctx)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+}
+
+function findOf(by: By): Find {
+  if (by === 'ip') return ctx => ctx.client.address
+  if (by === 'path') return ctx => ctx.path
+  if (by === 'user') {
+    return ctx => {
+      const caller = ctx.get(identity)
+      return caller && `${caller.method} ${caller.id}`
+    }
+  }
+  if ('header' in by) return fromHeader(by.header)
+  return 'cookie' in by ? fromCookie(by.cookie) : fromQuery(by.query)
+}
