@@ -266,7 +266,6 @@ function connectorAnswered(run: UpstreamAttempt, response: Response): void {
 
 function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | undefined {
   const { exchange } = run
-  observe(run, outcome)
   for (const step of exchange.compiled?.onAttemptEnd ?? []) {
     try {
       const verdict = step.run(exchange, run, outcome)
@@ -278,16 +277,6 @@ function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | 
     }
   }
   return undefined
-}
-
-function observe({ exchange, target }: UpstreamAttempt, outcome: Outcome): void {
-  const action = exchange.compiled?.action
-  if (action?.kind !== 'service') return
-  try {
-    action.service.observe(target, outcome)
-  } catch (error) {
-    logFailure(exchange, asGatewayError(error))
-  }
 }
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])

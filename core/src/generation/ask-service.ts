@@ -2,8 +2,8 @@ import type { ServiceModel } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { ServiceHooks } from '../contract/hooks.ts'
-import { reasonOf } from '../exchange/plugin-failure.ts'
-import { nameFailures } from '../upstream/service-hooks.ts'
+import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
+import { guardHooks } from '../upstream/service-hooks.ts'
 import { createServiceView } from '../upstream/service-view.ts'
 import type { UpstreamTarget } from '../upstream/target.ts'
 import { hookFault, serviceHookNames } from './check-hooks.ts'
@@ -29,7 +29,7 @@ export function askService(
       const fault = hookFault(hooks, serviceHookNames)
       if (fault !== undefined) refuse(`onService ${fault}`, 'CONFIG_PLUGIN_HOOKS')
       else if (hooks && serviceHookNames.some(hook => Reflect.get(hooks, hook) !== undefined))
-        return [nameFailures(plugin, hooks)]
+        return [guardHooks(hooks, (hook, error) => pluginFailure(plugin, hook, error))]
     } catch (error) {
       refuse(`onService failed: ${reasonOf(error)}`, error instanceof GatewayError ? error.code : undefined)
     }

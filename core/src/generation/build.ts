@@ -10,7 +10,7 @@ import { compileInSlices, type Router } from '../routing/router.ts'
 import { createPace, inSlices } from '../slices.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
 import { Service } from '../upstream/service.ts'
-import { nameBalancerFailures } from '../upstream/service-hooks.ts'
+import { guardBalancer } from '../upstream/service-hooks.ts'
 import { toTargets, type UpstreamTarget } from '../upstream/target.ts'
 import { askService } from './ask-service.ts'
 import { gatewayHookNames, hookFault } from './check-hooks.ts'
@@ -178,7 +178,7 @@ async function buildService(
 
 async function provideBalancer(generation: Generation, choice: Choice, service: string): Promise<Balancer> {
   const { provided, plugin } = await provide(generation, 'balancer', choice, service)
-  return nameBalancerFailures(plugin, `the balancer "${choice.use}"`, provided)
+  return guardBalancer(provided, choice.use, (where, error) => pluginFailure(plugin, where, error))
 }
 
 async function provideConnector(generation: Generation, choice: Choice, service: string): Promise<Connector> {

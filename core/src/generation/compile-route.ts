@@ -72,7 +72,7 @@ export function compileRoute(
     onPreflight: forward('onPreflight'),
     onRequestBody: forward('onRequestBody'),
     onAttempt: forward('onAttempt'),
-    onAttemptEnd: backward('onAttemptEnd'),
+    onAttemptEnd: [...(service?.observers ?? none), ...backward('onAttemptEnd')],
     onResponse: backward('onResponse'),
     onResponseBody: backward('onResponseBody'),
     onTunnel: forward('onTunnel'),

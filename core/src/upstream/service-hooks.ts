@@ -1,9 +1,11 @@
 import type { ServiceHooks } from '../contract/hooks.ts'
 import type { Balancer } from '../contract/host.ts'
-import { pluginFailure } from '../exchange/plugin-failure.ts'
 
-/** The hooks; whatever they throw names plugin and hook. */
-export function nameFailures(plugin: string, hooks: ServiceHooks): ServiceHooks {
+/** Makes an error of what was thrown, that says where. */
+type Failed = (where: string, thrown: unknown) => Error
+
+/** The hooks, whose failures tell whose they are. */
+export function guardHooks(hooks: ServiceHooks, failed: Failed): ServiceHooks {
   const { narrow, prefer } = hooks
   return {
     ...(narrow && {
@@ -11,7 +13,7 @@ export function nameFailures(plugin: string, hooks: ServiceHooks): ServiceHooks 
         try {
           return narrow.call(hooks, targets, all)
         } catch (error) {
-          throw pluginFailure(plugin, 'narrow', error)
+          throw failed('narrow', error)
         }
       },
     }),
@@ -20,29 +22,32 @@ export function nameFailures(plugin: string, hooks: ServiceHooks): ServiceHooks 
         try {
           return prefer.call(hooks, ctx, targets)
         } catch (error) {
-          throw pluginFailure(plugin, 'prefer', error)
+          throw failed('prefer', error)
         }
       },
     }),
   }
 }
 
-/** Likewise, a balancer. */
-export function nameBalancerFailures(plugin: string, what: string, balancer: Balancer): Balancer {
+/** Likewise, a balancer by its name. */
+export function guardBalancer(balancer: Balancer, name: string, failed: Failed): Balancer {
+  const { observe } = balancer
   return {
     pick(targets, ctx) {
       try {
         return balancer.pick(targets, ctx)
       } catch (error) {
-        throw pluginFailure(plugin, what, error)
+        throw failed(`the balancer "${name}"`, error)
       }
     },
-    observe(target, outcome) {
-      try {
-        balancer.observe?.(target, outcome)
-      } catch (error) {
-        throw pluginFailure(plugin, what, error)
-      }
-    },
+    ...(observe && {
+      observe: (target, outcome) => {
+        try {
+          observe.call(balancer, target, outcome)
+        } catch (error) {
+          throw failed(`the balancer "${name}"`, error)
+        }
+      },
+    }),
   }
 }

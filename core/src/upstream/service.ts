@@ -1,6 +1,6 @@
 import type { Context } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
-import type { Outcome, ServiceHooks } from '../contract/hooks.ts'
+import type { Attempt, Outcome, ServiceHooks } from '../contract/hooks.ts'
 import type { Balancer, Connector } from '../contract/host.ts'
 import { type Changes, UpstreamTarget } from './target.ts'
 
@@ -84,8 +84,12 @@ export class Service {
     return others.find(target => !avoid.includes(target)) ?? picked
   }
 
-  observe(target: UpstreamTarget, outcome: Outcome): void {
-    this.#balancer.observe?.(target, outcome)
+  /** Its balancer's step at the end of each attempt, if it wants to hear of it. */
+  get observers() {
+    const balancer = this.#balancer
+    if (balancer.observe === undefined) return []
+    const run = (_ctx: Context, { target }: Attempt, outcome: Outcome) => balancer.observe?.(target, outcome)
+    return [{ plugin: 'gateway', position: 0, run }]
   }
 
   /** What a request is told that no target was picked for. */

@@ -65,7 +65,7 @@ function stickByCookie(options: CookieOptions, service: ServiceView<unknown>, ke
       if (ticket === undefined) return undefined
       const { target, expires, isOld } = ticket
       // Half of its time is over: a session that goes on must not run out.
-      const isDue = isOld || (expires === 0) !== (lifetime === 0) || expires - now() < lifetime / 2
+      const isDue = isOld || (expires === 0) !== (lifetime === 0) || (lifetime !== 0 && expires - now() < lifetime / 2)
       ctx.set(session, { url: target?.url, isDue, issue: undefined })
       return target
     },
