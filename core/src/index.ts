@@ -54,6 +54,8 @@ export type {
   ServiceView,
   Summary,
   Target,
+  TargetAnswer,
+  TargetQuestion,
   Tunnel,
 } from './contract/hooks.ts'
 export type {

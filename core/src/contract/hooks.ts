@@ -103,6 +103,23 @@ export interface Route<Options> {
   problem(message: string): void
 }
 
+/** A request of a plugin's own to a target, without a body. */
+export interface TargetQuestion {
+  readonly path: string
+  /** Default GET. */
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** For all of it. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+}
+
+export interface TargetAnswer {
+  readonly status: number
+  /** Its first 64 KB, as UTF-8. */
+  readonly body: string
+}
+
 /** A service as a plugin is shown it, once a generation and before its routes. Good for as long as the generation is. */
 export interface ServiceView<Options> {
   readonly name: string
@@ -121,6 +138,8 @@ export interface ServiceView<Options> {
    * several plugins the one that leaves it least counts.
    */
   scaleWeight(target: Target, factor: number): void
+  /** Asks a target the way requests take, TLS and HTTP/2 as the service has them, on a new connection. Rejects with what failed. */
+  ask(target: Target, question: TargetQuestion): Promise<TargetAnswer>
   /** As {@link Route.problem}. */
   problem(message: string): void
 }

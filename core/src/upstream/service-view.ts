@@ -1,4 +1,5 @@
 import type { ServiceView, Target } from '../contract/hooks.ts'
+import { askTarget } from './ask-target.ts'
 import { type TargetState, UpstreamTarget } from './target.ts'
 
 export interface ServiceViewOptions {
@@ -59,6 +60,7 @@ export function createServiceView({
       if (factor === 1) scaled.delete(state)
       else scaled.add(state)
     },
+    ask: async (target, question) => askTarget(own(target), question),
     problem,
   }
 }

@@ -75,6 +75,7 @@ test('what can be chosen is the same list until something changes', () => {
   const letGo = watch().view.holdOut(at(a), 'probe')
   expect(service.candidates.map(({ url }) => url)).toEqual([b, c])
   letGo()
+  expect(service.candidates).toHaveLength(3)
   service.targets = service.targets.slice(1)
   expect(service.candidates.map(({ url }) => url)).toEqual([b, c])
 })

@@ -60,6 +60,7 @@ describe('slow start', () => {
         return targets
       },
       holdOut: refuse,
+      ask: refuse,
       scaleWeight: (target: Target, factor) => void factors.set(target.url, factor),
       problem: refuse,
     }

@@ -78,6 +78,26 @@ describe('a balancer', () => {
     expect(seen).toEqual(['/a', '/b'].map(path => [path, [[backend.origin, 3, 0]]]))
   })
 
+  test('hears what became of each attempt; its failure there harms no request', async () => {
+    const backend = await named('a')
+    const heard: unknown[] = []
+    const plugin = balancing(() => ({
+      pick: targets => targets[heard.length === 0 ? 0 : 1],
+      observe({ url }, outcome) {
+        heard.push([url, 'status' in outcome ? outcome.status : outcome.error.code])
+        throw new Error('boom')
+      },
+    }))
+    const targets = ['http://127.0.0.1:9', backend.origin]
+    const running = await startGateway(proxyTo(targets, { plugins: [plugin], service: { balance: 'own' } }))
+    expect(await ask(running)).toBe('200 a')
+    expect(heard).toEqual([
+      ['http://127.0.0.1:9', 'GATEWAY_UPSTREAM_CONNECT'],
+      [backend.origin, 200],
+    ])
+    expect(errorsOf(running)).toEqual(new Array(2).fill('plugin "tools" failed in the balancer "own": boom'))
+  })
+
   test.each<[string, () => Balancer, string, string[]]>([
     [
       'picks none',

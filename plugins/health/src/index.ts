@@ -1,0 +1,39 @@
+import { definePlugin, type Outcome, type RouteHooks, type ServiceView, type Target } from '@gateway/core'
+import { answerFor } from './endpoints.ts'
+import { routeSchema, serviceSchema } from './options.ts'
+import { watchOutliers } from './outliers.ts'
+import { startProbes } from './probes.ts'
+
+/**
+ * Keeps requests from targets that are down: services that say `health` are probed, and watched by what becomes of
+ * requests. A route that says `health` tells how the gateway is.
+ */
+export const health = definePlugin({
+  name: 'health',
+  // Before anybody is asked who they are: a balancer in front of the gateway has no credentials.
+  stage: 'guard',
+  serviceOptions: serviceSchema,
+  routeOptions: routeSchema,
+  setup(host) {
+    const watched: ServiceView<unknown>[] = []
+    const watchers = new Map<string, (target: Target, outcome: Outcome) => void>()
+    return {
+      onService(service) {
+        const { options } = service
+        if (options === undefined) return
+        watched.push(service)
+        if (options.path !== undefined) startProbes(host, service, options, options.path)
+        if (options.passive !== false) watchers.set(service.name, watchOutliers(host, service, options.passive))
+      },
+      onRoute({ service = '', options }) {
+        const watch = watchers.get(service)
+        if (options === undefined && watch === undefined) return
+        const hooks: RouteHooks = {
+          ...(options && { onRequest: () => answerFor(options.endpoint, watched, host.draining) }),
+          ...(watch && { onAttemptEnd: (_ctx, { target }, outcome) => watch(target, outcome) }),
+        }
+        return hooks
+      },
+    }
+  },
+})

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Host, ServiceView, Target, TargetAnswer } from '@gateway/core'
+import type { ServiceOptions } from './options.ts'
+
+/** What probes have found of a target, kept over reloads. */
+interface Verdict {
+  isDown: boolean
+  /** Probes in a row that speak against it. */
+  against: number
+}
+
+type Verdicts = Map<string, Verdict>
+
+/** Probes every target of a service, each at a moment of its own in the interval, and holds out those that are down. */
+export function startProbes(host: Host, service: ServiceView<unknown>, options: ServiceOptions, path: string): void {
+  const { interval, timeout: timeoutMs, unhealthyAfter, healthyAfter, headers } = options
+  const verdicts = host.share<Verdicts>({ name: `health.verdicts ${service.name}`, create: () => new Map() })
+  const held = new Map<string, () => void>()
+  const stop = new AbortController()
+  const { signal } = stop
+  host.defer(() => stop.abort())
+
+  function hold(target: Target): void {
+    held.get(target.url)?.()
+    held.set(target.url, service.holdOut(target, 'its probes fail'))
+  }
+
+  function judge(target: Target, fault: string | undefined): void {
+    const { url } = target
+    const verdict = verdicts.get(url) ?? { isDown: false, against: 0 }
+    verdicts.set(url, verdict)
+    const isAgainst = verdict.isDown === (fault === undefined)
+    verdict.against = isAgainst ? verdict.against + 1 : 0
+    if (verdict.against >= (verdict.isDown ? healthyAfter : unhealthyAfter)) {
+      verdict.isDown = !verdict.isDown
+      verdict.against = 0
+      const fields = { service: service.name, target: url }
+      if (verdict.isDown) host.log.warn('a target is down', { ...fields, reason: fault })
+      else host.log.info('a target is up again', fields)
+    }
+    // Also where an earlier generation, or a target that is edited, has come to that verdict.
+    if (verdict.isDown && !held.has(url)) hold(target)
+    if (!verdict.isDown) {
+      held.get(url)?.()
+      held.delete(url)
+    }
+  }
+
+  async function probe(target: Target): Promise<void> {
+    let fault: string | undefined
+    try {
+      fault = faultOf(await service.ask(target, { path, headers, timeoutMs, signal }), options)
+    } catch (error) {
+      if (signal.aborted) return
+      fault = error instanceof Error ? error.message : String(error)
+    }
+    if (!signal.aborted) judge(target, fault)
+  }
+
+  async function probeLater(target: Target, withinMs: number): Promise<void> {
+    const waited = await sleep(Math.random() * withinMs, true, { signal, ref: false }).catch(() => false)
+    if (waited) await probe(target)
+  }
+
+  async function round(withinMs: number): Promise<void> {
+    const { targets } = service
+    const urls = new Set(targets.map(({ url }) => url))
+    for (const url of verdicts.keys()) if (!urls.has(url)) verdicts.delete(url)
+    await Promise.all(targets.map(target => probeLater(target, withinMs)))
+  }
+
+  // What was down before the reload must not be let in by it.
+  for (const target of service.targets) if (verdicts.get(target.url)?.isDown) hold(target)
+  // A probe comes within the half of an interval, so that with jitter two are never more than one and a half apart.
+  host.clock.every(interval, () => round(interval / 2))
+  void round(Math.min(interval / 2, 1_000))
+}
+
+/** What is wrong with an answer. */
+export function faultOf({ status, body }: TargetAnswer, options: Pick<ServiceOptions, 'status' | 'body'>) {
+  const { status: wanted, body: text } = options
+  if (wanted === undefined ? status < 200 || status > 399 : !wanted.includes(status)) return `it answered ${status}`
+  if (text !== undefined && !body.includes(text)) return 'its answer does not hold the text that is expected'
+  return undefined
+}
