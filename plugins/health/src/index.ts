@@ -22,7 +22,7 @@ export const health = definePlugin({
         const { options } = service
         if (options === undefined) return
         watched.push(service)
-        if (options.path !== undefined) startProbes(host, service, options, options.path)
+        if (options.tcp || options.path !== undefined) startProbes(host, service, options)
         if (options.passive !== false) watchers.set(service.name, watchOutliers(host, service, options.passive))
       },
       onRoute({ service = '', options }) {

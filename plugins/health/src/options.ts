@@ -20,8 +20,10 @@ const passive = z
     error: 'must not be less than ejectFor',
   })
 
-export const serviceSchema = z.strictObject({
-  /** Probed by GET. Absent: no probes. */
+const service = z.strictObject({
+  /** Probed by connecting alone. */
+  tcp: z.literal(true).optional(),
+  /** Probed by GET. */
   path: z.string().startsWith('/').optional(),
   headers: z.record(z.string(), z.string()).default({}),
   status: z.array(z.int().min(100).max(599)).min(1).optional(),
@@ -31,6 +33,13 @@ export const serviceSchema = z.strictObject({
   unhealthyAfter: count.default(3),
   healthyAfter: count.default(2),
   passive: z.union([z.literal(false), passive]).prefault({}),
+})
+
+export const serviceSchema = service.superRefine(({ tcp, path, status, body }, issue) => {
+  if (tcp && path !== undefined)
+    issue.addIssue({ code: 'custom', path: ['tcp'], message: 'cannot go with path: choose one' })
+  if (path === undefined && (status ?? body) !== undefined)
+    issue.addIssue({ code: 'custom', path: ['path'], message: 'is missing: status and body are those of its answer' })
 })
 
 export type ServiceOptions = z.output<typeof serviceSchema>

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, ServiceView, Target, TargetAnswer } from '@gateway/core'
 import type { ServiceOptions } from './options.ts'
+import { connectOnce } from './tcp-probe.ts'
 
 /** What probes have found of a target, kept over reloads. */
 interface Verdict {
@@ -12,8 +13,8 @@ interface Verdict {
 type Verdicts = Map<string, Verdict>
 
 /** Probes every target of a service, each at a moment of its own in the interval, and holds out those that are down. */
-export function startProbes(host: Host, service: ServiceView<unknown>, options: ServiceOptions, path: string): void {
-  const { interval, timeout: timeoutMs, unhealthyAfter, healthyAfter, headers } = options
+export function startProbes(host: Host, service: ServiceView<unknown>, options: ServiceOptions): void {
+  const { interval, timeout: timeoutMs, path, unhealthyAfter, healthyAfter, headers } = options
   const verdicts = host.share<Verdicts>({ name: `health.verdicts ${service.name}`, create: () => new Map() })
   const held = new Map<string, () => void>()
   const stop = new AbortController()
@@ -49,7 +50,8 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   async function probe(target: Target): Promise<void> {
     let fault: string | undefined
     try {
-      fault = faultOf(await service.ask(target, { path, headers, timeoutMs, signal }), options)
+      if (path === undefined) await connectOnce(target.url, timeoutMs, signal)
+      else fault = faultOf(await service.ask(target, { path, headers, timeoutMs, signal }), options)
     } catch (error) {
       if (signal.aborted) return
       fault = error instanceof Error ? error.message : String(error)

@@ -87,6 +87,24 @@ describe('probes', () => {
     expect(await ask(running, '/x')).toContain('GATEWAY_NO_HEALTHY_TARGET')
   })
 
+  test('to connect may be enough', async () => {
+    const a = await backend('a')
+    a.says.probe = 500
+    const { plugin, available } = window()
+    const { path: _, ...options } = { ...quick, tcp: true }
+    await startGateway(configOf([a.origin, 'http://127.0.0.1:9', 'unix:/none.sock'], options, [plugin()]))
+    await eventually(() => expect(available()).toEqual([true, false, false]))
+    expect(a.says.probes).toBe(0)
+  })
+
+  test.each([
+    [{ tcp: true, path: '/' }, 'cannot go with path'],
+    [{ status: [200] }, 'is missing: status and body are those of its answer'],
+    [{ passive: { ejectFor: '1h', maxEjectFor: '1m' } }, 'must not be less than ejectFor'],
+  ])('refused: %o', async (options, message) => {
+    await expect(startGateway(configOf(['http://a'], options, []))).rejects.toThrow(message)
+  })
+
   test('what is down stays down over a reload', async () => {
     const [a, b] = [await backend('a'), await backend('b')]
     const { plugin, available } = window()
