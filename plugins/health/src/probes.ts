@@ -12,39 +12,53 @@ interface Verdict {
 
 type Verdicts = Map<string, Verdict>
 
-/** Probes every target of a service, each at a moment of its own in the interval, and holds out those that are down. */
+/** Between workers: what the one that probes has found, or a wish to hear all of it. */
+type News = { readonly url: string; readonly isDown: boolean } | 'tell me'
+
+/**
+ * Probes every target of a service, each at a moment of its own in the interval, and holds out those that are down. Of
+ * several workers the first probes and tells the others.
+ */
 export function startProbes(host: Host, service: ServiceView<unknown>, options: ServiceOptions): void {
-  const { interval, timeout: timeoutMs, path, unhealthyAfter, healthyAfter, headers } = options
+  const { interval, timeout: timeoutMs, path, headers } = options
   const verdicts = host.share<Verdicts>({ name: `health.verdicts ${service.name}`, create: () => new Map() })
   const held = new Map<string, () => void>()
+  const probes = host.worker.index === 0
   const stop = new AbortController()
   const { signal } = stop
   host.defer(() => stop.abort())
+  const others = host.channel<News>(`verdicts ${service.name}`, news => {
+    if (news === 'tell me') {
+      if (probes) for (const [url, { isDown }] of verdicts) others.post({ url, isDown })
+    } else if (!probes) {
+      verdicts.set(news.url, { isDown: news.isDown, against: 0 })
+      apply()
+    }
+  })
 
-  function hold(target: Target): void {
-    held.get(target.url)?.()
-    held.set(target.url, service.holdOut(target, 'its probes fail'))
+  /** Also after a reload, and for targets that discovery brought or that were edited. */
+  function apply(): void {
+    for (const target of service.targets) {
+      const isDown = verdicts.get(target.url)?.isDown ?? false
+      if (isDown && !held.has(target.url)) held.set(target.url, service.holdOut(target, 'its probes fail'))
+      if (isDown) continue
+      held.get(target.url)?.()
+      held.delete(target.url)
+    }
   }
 
-  function judge(target: Target, fault: string | undefined): void {
-    const { url } = target
+  function judge({ url }: Target, fault: string | undefined): void {
     const verdict = verdicts.get(url) ?? { isDown: false, against: 0 }
     verdicts.set(url, verdict)
-    const isAgainst = verdict.isDown === (fault === undefined)
-    verdict.against = isAgainst ? verdict.against + 1 : 0
-    if (verdict.against >= (verdict.isDown ? healthyAfter : unhealthyAfter)) {
-      verdict.isDown = !verdict.isDown
-      verdict.against = 0
-      const fields = { service: service.name, target: url }
-      if (verdict.isDown) host.log.warn('a target is down', { ...fields, reason: fault })
-      else host.log.info('a target is up again', fields)
-    }
-    // Also where an earlier generation, or a target that is edited, has come to that verdict.
-    if (verdict.isDown && !held.has(url)) hold(target)
-    if (!verdict.isDown) {
-      held.get(url)?.()
-      held.delete(url)
-    }
+    verdict.against = verdict.isDown === (fault === undefined) ? verdict.against + 1 : 0
+    if (verdict.against < (verdict.isDown ? options.healthyAfter : options.unhealthyAfter)) return
+    verdict.isDown = !verdict.isDown
+    verdict.against = 0
+    const fields = { service: service.name, target: url }
+    if (verdict.isDown) host.log.warn('a target is down', { ...fields, reason: fault })
+    else host.log.info('a target is up again', fields)
+    others.post({ url, isDown: verdict.isDown })
+    apply()
   }
 
   async function probe(target: Target): Promise<void> {
@@ -53,7 +67,6 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
       if (path === undefined) await connectOnce(target.url, timeoutMs, signal)
       else fault = faultOf(await service.ask(target, { path, headers, timeoutMs, signal }), options)
     } catch (error) {
-      if (signal.aborted) return
       fault = error instanceof Error ? error.message : String(error)
     }
     if (!signal.aborted) judge(target, fault)
@@ -66,14 +79,15 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
 
   async function round(withinMs: number): Promise<void> {
     const { targets } = service
+    apply()
+    if (!probes) return
     const urls = new Set(targets.map(({ url }) => url))
     for (const url of verdicts.keys()) if (!urls.has(url)) verdicts.delete(url)
     await Promise.all(targets.map(target => probeLater(target, withinMs)))
   }
 
-  // What was down before the reload must not be let in by it.
-  for (const target of service.targets) if (verdicts.get(target.url)?.isDown) hold(target)
-  // A probe comes within the half of an interval, so that with jitter two are never more than one and a half apart.
+  if (!probes) others.post('tell me')
+  // In the first half of an interval, so that two probes of a target are never more than one and a half apart.
   host.clock.every(interval, () => round(interval / 2))
   void round(Math.min(interval / 2, 1_000))
 }
