@@ -3,7 +3,7 @@ import type { ServiceModel, TlsModel } from '../config/model.ts'
 import { type Deadlines, deadlines } from '../http1/deadlines.ts'
 import { Http2Pool } from '../http2/client.ts'
 import { Pool } from '../upstream/pool.ts'
-import type { RequestPool } from '../upstream/service.ts'
+import type { RequestPool } from '../upstream/target.ts'
 
 /** What a gateway takes from the machine it runs on: time, and connections to targets. Tests put others in its place. */
 export interface Platform {

@@ -3,7 +3,7 @@ import { upstreamError } from '../http1/client-errors.ts'
 import { RequestStream, type StreamQueue } from '../http1/client-stream.ts'
 import type { Deadlines } from '../http1/deadlines.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
-import type { RequestPool } from '../upstream/service.ts'
+import type { RequestPool } from '../upstream/target.ts'
 import { FakeExchange } from './fake-exchange.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 

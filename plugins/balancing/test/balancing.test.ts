@@ -1,6 +1,6 @@
 import { balancing } from '@gateway/balancing'
 import { defineConfig } from '@gateway/core'
-import { pluginSuite } from '@gateway/core/testing'
+import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { ask, backends, configOf, start, switchboard } from './gateway-support.ts'

@@ -1,6 +1,6 @@
 import { definePlugin, type ServiceView } from '@gateway/core'
-import { pluginSuite } from '@gateway/core/testing'
 import { health } from '@gateway/health'
+import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { type LooseConfig, type RunningGateway, startGateway } from '../../../test/support/gateway.ts'
