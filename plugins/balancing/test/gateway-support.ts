@@ -13,18 +13,25 @@ export async function backends(letters: string): Promise<string[]> {
 /** A plugin by which a test holds targets out. */
 export function switchboard() {
   let view: ServiceView<unknown> | undefined
+  let ended = 0
   const plugin = definePlugin({
     name: 'switchboard',
-    setup: () => ({
-      onService(service) {
-        view = service
-      },
-    }),
+    setup(host) {
+      // The last of a generation, since what services asked for was opened later.
+      host.defer(() => void ended++)
+      return {
+        onService(service) {
+          view = service
+        },
+      }
+    },
   })
   const at = (url: string | undefined): Target =>
     view?.targets.find(target => target.url === url) ?? expect.fail(`no target ${url}`)
   return {
     plugin,
+    /** Generations that have been cleaned up after. */
+    ended: () => ended,
     at,
     takeOut: (url: string | undefined, until?: number) =>
       view?.holdOut(at(url), 'out of order', until) ?? expect.fail('no service'),
