@@ -21,6 +21,7 @@ import { ListenerSet, type Ports } from './listen/listener-set.ts'
 import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
 import { inSlices } from './slices.ts'
+import type { ConnectionInfo } from './tunnel/open-tunnels.ts'
 
 export interface GatewayOptions {
   /** Default: JSON lines on standard output at the config's level. */
@@ -59,6 +60,10 @@ export interface Gateway {
    * refused last asked for. A change of one calls for a reload.
    */
   readonly files: readonly string[]
+  /** Connections that stay open, WebSockets, of whichever generation; oldest first. */
+  readonly connections: readonly ConnectionInfo[]
+  /** Ends one of them: both sides are told first. False when there is none of that id. */
+  closeConnection(id: string): boolean
   /** Opens the config's listeners. Rejects with GATEWAY_LISTEN_FAILED, and then none is open; TypeError once closed. */
   listen(): Promise<readonly ListenerAddress[]>
   /**
@@ -75,7 +80,7 @@ export interface Gateway {
   explain(request: ExplainRequest): Explanation
   /** The config that serves now as JSON, to be compared with another: secrets and functions are digests under `salt`. */
   describe(salt?: string): Promise<SerialisedModel>
-  /** Stops accepting, lets requests end within the drain time, closes everything. */
+  /** Stops accepting, lets requests and WebSockets end within the drain time, closes everything. */
   close(): Promise<void>
 }
 
@@ -163,6 +168,14 @@ export class Kernel implements Gateway {
     return this.#store.names
   }
 
+  get connections(): readonly ConnectionInfo[] {
+    return this.#store.tunnels.list()
+  }
+
+  closeConnection(id: string): boolean {
+    return this.#store.tunnels.close(id)
+  }
+
   get files(): readonly string[] {
     return [...new Set([...this.#current.model.files, ...this.#asked])]
   }
@@ -234,7 +247,7 @@ export class Kernel implements Gateway {
   /** As {@link close}, where others take over: who is connected and idle has time to send one request more. */
   async leave(): Promise<void> {
     this.#tellClosing()
-    await this.#listeners.close(this.#current.model.drainTimeoutMs, 'patient')
+    await this.#closeListeners('patient')
     await this.close()
   }
 
@@ -269,7 +282,7 @@ export class Kernel implements Gateway {
       this.#tellClosing()
       const { drainTimeoutMs } = this.#current.model
       // Its timers and this one are armed before those of the generations: who is cut off leaves before they go.
-      const unheard = this.#listeners.close(drainTimeoutMs)
+      const unheard = this.#closeListeners()
       const cutOff = setTimeout(() => {
         const error = new GatewayError('GATEWAY_SHUTTING_DOWN', 'the gateway was closed')
         for (const stream of this.#fetches) stream.giveUp(error)
@@ -287,6 +300,14 @@ export class Kernel implements Gateway {
 
   #tellClosing(): void {
     this.#store.closing.abort(new GatewayError('GATEWAY_SHUTTING_DOWN', 'the gateway closes'))
+  }
+
+  async #closeListeners(patience?: 'patient'): Promise<void> {
+    const { drainTimeoutMs } = this.#current.model
+    // The listeners leave them alone.
+    const cutOff = setTimeout(() => this.#store.tunnels.shutDown(), drainTimeoutMs)
+    await this.#listeners.close(drainTimeoutMs, patience)
+    clearTimeout(cutOff)
   }
 
   #refuseWhenClosed(): void {

@@ -86,3 +86,4 @@ export { createGateway, type Gateway, type GatewayOptions, type GenerationInfo, 
 export type { ListenerAddress } from './listen/listener.ts'
 export { addressTest } from './listen/trust.ts'
 export { createLog, silentLog } from './log.ts'
+export type { ConnectionInfo } from './tunnel/open-tunnels.ts'

@@ -10,9 +10,9 @@ const external = (specifier: string) => !specifier.startsWith('.') && !specifier
 /** Folders of the kernel that a folder of the kernel must not look at. */
 const layers: readonly { from: RegExp; not: RegExp; because: string }[] = [
   {
-    from: /^core\/src\/(http1|http2|tls|routing)\//,
+    from: /^core\/src\/(http1|http2|tls|routing|tunnel)\//,
     not: /^core\/src\/(generation|config|exchange)\//,
-    because: 'the wire and the router know nothing of config, generation or exchange',
+    because: 'the wire and the router, and tunnels, know nothing of config, generation or exchange',
   },
   {
     from: /^core\/src\/exchange\//,

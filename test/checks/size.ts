@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 
 /**
  * Lines of code, comments left out, of what hosts plugins and carries requests: `core/src` without the data path's own
- * crafts (wire, router, pools), without the command line, its loader, lints, plans, workers and what it asks a gateway, without
+ * crafts (wire, router, pools, tunnels), without the command line, its loader, lints, plans, workers and what it asks a gateway, without
  * what a config takes from its environment, and without tests and the test kit.
  */
 const kernelLimit = 5_950
@@ -16,7 +16,7 @@ const files = globSync('{core,testing,plugins,examples,test,.ci}/**/*.ts').filte
 )
 const kernel = files.filter(
   file =>
-    /^core\/src\/(?!(http1|http2|tls|routing|upstream|cli|inspect|plan|loader|workers|control|testing|config\/environment)\/)/.test(
+    /^core\/src\/(?!(http1|http2|tls|routing|tunnel|upstream|cli|inspect|plan|loader|workers|control|testing|config\/environment)\/)/.test(
       file,
     ) && !/\.(fixture|vectors)\.ts$/.test(file),
 )

@@ -10,7 +10,10 @@ import { version } from './version.ts'
 export interface Controlled {
   readonly file: string
   readonly overrides: Overrides
-  readonly served: Pick<Supervisor, 'generation' | 'generations' | 'addresses' | 'shared' | 'explain' | 'describe'>
+  readonly served: Pick<
+    Supervisor,
+    'generation' | 'generations' | 'addresses' | 'shared' | 'explain' | 'describe' | 'connections' | 'closeConnection'
+  >
   /** Warnings and lints of the config that serves, with their places. */
   warnings(): Promise<readonly Problem[]>
   /** Whether the files are still those that were loaded, so that a line found in them is the right one. */
@@ -73,6 +76,12 @@ export function controlTable({ file, overrides, unchanged, served, warnings, rel
       if (unchanged()) return placeOrigins(explanation, file)
       const note = 'The files of the config have changed since it was loaded, so no lines are shown.'
       return { ...explanation, notes: [...explanation.notes, note] }
+    },
+    'GET /connections': () => served.connections(),
+    'POST /connections/close': async body => {
+      const { id } = Object(body) as Record<string, unknown>
+      if (typeof id !== 'string') throw new ControlError(400, 'give it { id }')
+      if (!(await served.closeConnection(id))) throw new ControlError(404, `there is no connection ${id}`)
     },
     'POST /reload': async () => {
       const outcome = await reload()

@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { askControl } from '../control/ask-control.ts'
-import { type Finished, launch, makeFolder, run } from './command-line.fixture.ts'
+import { websocketAccept } from '../http1/websocket-key.ts'
+import { atEnd, type Finished, launch, makeFolder, run } from './command-line.fixture.ts'
 
 const config = (body: string) => `import { defineConfig, definePlugin } from '@gateway/core'
 
@@ -141,4 +144,42 @@ test('a gateway that can have no socket says why, and serves', async () => {
   const url = await gateway.url()
   await gateway.printed(/"level":"warn",.*"msg":"no control socket .*gateway is no folder: remove it"/)
   expect(await (await fetch(`${url}/hello`)).text()).toBe('hello')
+})
+
+test('connections that stay open are listed and closed, in several workers as in one', async () => {
+  const upstream = createServer()
+  upstream.on('upgrade', (request, socket) => {
+    const accept = websocketAccept(request.headers['sec-websocket-key'] ?? '')
+    const lines = ['Connection: Upgrade', 'Upgrade: websocket', `Sec-WebSocket-Accept: ${accept}`]
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`)
+    socket.on('error', () => {})
+    socket.on('end', () => socket.end())
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  atEnd(() => upstream.close())
+  const address = upstream.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const folder = makeFolder({
+    'gateway.config.ts': `import { defineConfig } from '@gateway/core'
+export default defineConfig({
+  listen: { port: 0, host: '127.0.0.1' },
+  services: { chat: { targets: ['http://127.0.0.1:${port}'] } },
+  routes: { chat: { match: 'GET /chat', service: 'chat', onTunnel() {} } },
+})
+`,
+  })
+  const gateway = launch(folder, 'start', '--workers', '2')
+  const url = await gateway.url()
+  expect((await run(folder, 'connections')).stdout).toBe('none is open\n')
+  const socket = new WebSocket(`${url}/chat`)
+  await new Promise(resolve => socket.addEventListener('open', resolve))
+  const closed = new Promise(resolve => socket.addEventListener('close', resolve))
+  const listed = await run(folder, 'connections')
+  const [, id] =
+    /^id .*\n(\S+) +websocket +chat +127\.0\.0\.1 +http:\S+ +\d+ s +0 B +0 B +0\n$/.exec(listed.stdout) ?? []
+  expect(id).toBeDefined()
+  expect(firstLine(await run(folder, 'connections', '--close', 'x'))).toEqual([1, 'gateway: there is no connection x'])
+  expect(await run(folder, 'connections', '--close', id ?? '')).toMatchObject({ code: 0, stderr: '' })
+  await closed
 })

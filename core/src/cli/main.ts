@@ -47,6 +47,11 @@ const commands: readonly Row[] = [
     load: async () => (await import('./status.ts')).status,
   },
   {
+    name: 'connections',
+    summary: 'List the connections that stay open, such as WebSockets, or close one.',
+    load: async () => (await import('./connections.ts')).connections,
+  },
+  {
     name: 'reload',
     summary: 'Have a running gateway reload its config, and tell how that went.',
     load: async () => (await import('./reload.ts')).reload,

@@ -42,7 +42,8 @@ function generationLine({ id, state, inFlight, holders }: GenerationInfo): strin
   const line = `${id} ${state}, ${inFlight} in flight`
   if (state === 'serving' || inFlight === 0) return line
   const held = holders.map(
-    ({ route, client, ageMs }) => `${route === '' ? 'no route' : route} for ${client}, ${Math.round(ageMs / 1_000)} s`,
+    ({ kind, route, client, ageMs }) =>
+      `${kind === 'tunnel' ? 'tunnel of ' : ''}${route === '' ? 'no route' : route} for ${client}, ${Math.round(ageMs / 1_000)} s`,
   )
   const more = inFlight > holders.length ? [`${inFlight - holders.length} more`] : []
   return `${line}: ${[...held, ...more].join('; ')}`

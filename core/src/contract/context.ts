@@ -59,6 +59,8 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
   readonly headers: FieldList
   /** Bytes of the request's body as it was announced; 0: it has none; -1: only its end will tell. */
   readonly bodyLength: number
+  /** What the request asks to become, on a route that takes it: see onTunnel. */
+  readonly upgrade: 'websocket' | undefined
   readonly client: Client
   /** Aborted when the client goes away or the route's total time is over. */
   readonly signal: AbortSignal

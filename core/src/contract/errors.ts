@@ -31,6 +31,7 @@ export const errorTable = {
   GATEWAY_NO_HEALTHY_TARGET: { status: 503, source: 'upstream', title: 'Service unavailable' },
   GATEWAY_POOL_EXHAUSTED: { status: 503, source: 'upstream', title: 'Service unavailable' },
   GATEWAY_SHUTTING_DOWN: { status: 503, source: 'gateway', title: 'Service unavailable' },
+  GATEWAY_CONNECTION_CLOSED: { status: 503, source: 'gateway', title: 'Service unavailable' },
   GATEWAY_UPSTREAM_CONNECT: { status: 502, source: 'upstream', title: 'Bad gateway', retryable: true },
   GATEWAY_UPSTREAM_CLOSED: { status: 502, source: 'upstream', title: 'Bad gateway', retryable: true },
   GATEWAY_UPSTREAM_INVALID: { status: 502, source: 'upstream', title: 'Bad gateway' },

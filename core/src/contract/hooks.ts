@@ -34,10 +34,31 @@ export interface Attempt {
 
 export type Outcome = { readonly status: number; readonly headersMs: number } | { readonly error: GatewayError }
 
-/** A connection that speaks HTTP no more, after an upgrade or CONNECT. */
+/**
+ * Two connections that speak HTTP no more: client and upstream have agreed on another protocol. The gateway passes bytes
+ * both ways, with back-pressure, and the end of each direction, unless a plugin takes that over.
+ */
 export interface Tunnel {
-  readonly protocol: 'websocket' | 'connect'
-  readonly socket: Duplex
+  readonly protocol: 'websocket'
+  /** Fields of the answer that opened it, as the client got them. */
+  readonly headers: FieldList
+  /** Paused; what came early is in it. As long as the gateway passes the bytes it is only to be written to. */
+  readonly client: Duplex
+  /** Likewise. */
+  readonly upstream: Duplex
+  /**
+   * Sees what passes, chunk by chunk, and may change or swallow it. `end` is asked once, when that side has ended or
+   * broken, for what the other is to get last.
+   */
+  fromClient: BodyFilter | undefined
+  fromUpstream: BodyFilter | undefined
+  /** Bytes from and to the client, counted by whoever passes them. */
+  bytesIn: number
+  bytesOut: number
+  /** In both directions, counted by the plugin that knows what one is. */
+  messages: number
+  /** Within onTunnel: the gateway passes nothing, and the caller reads, writes and ends both. Once. */
+  take(): void
 }
 
 /** What became of a request. */
@@ -80,7 +101,11 @@ export interface RouteHooks<Needs extends AnySlot = never, P = Readonly<Record<s
   /** May change the head, or replace the answer. Sees the kernel's own answers and other plugins' too. */
   onResponse?(ctx: Context<Needs, P>, head: ResponseHead): Awaitable<Reply | void>
   onResponseBody?(ctx: Context<Needs, P>, head: ResponseHead): BodyFilter | void
-  /** An upgrade was accepted. */
+  /**
+   * The upgrade that the request asked for has been accepted, and the client told. Only a route with such a hook takes
+   * upgrades. From here on `ctx.signal` says that the tunnel is to end (GATEWAY_SHUTTING_DOWN, GATEWAY_CONNECTION_CLOSED),
+   * a second before it is cut, or that a side has broken it off.
+   */
   onTunnel?(ctx: Context<Needs, P>, tunnel: Tunnel): Awaitable<void>
   /** The request failed before a response was begun. May answer in place of the problem+json. */
   onError?(ctx: Context<Needs, P>, error: GatewayError): Awaitable<Reply | void>

@@ -1,6 +1,6 @@
 import type { ListenerModel, Model, RouteModel } from '../config/model.ts'
 import { GatewayError } from '../contract/errors.ts'
-import { unrouted, unserved } from '../exchange/refusals.ts'
+import { asksWebSocket, uncarried, unrouted, unserved } from '../exchange/refusals.ts'
 import type { CompiledRoute } from '../exchange/route.ts'
 import { canonicalPath, defaultPathOptions, type PathOptions } from '../routing/canonical-path.ts'
 import { matchesPattern, matchKey } from '../routing/pattern.ts'
@@ -46,7 +46,7 @@ export function explain(model: Model, routing: Routing, { method, url, headers =
 
   const { host, path, query } = target
   const read = { ...request, host, path, query }
-  const refused = unserved(method, fields.get('upgrade'))
+  const refused = unserved(method)
   if (refused !== undefined) return { request: read, refusal: refusalOf(refused, undefined), ...nothing }
 
   if (path === '*') {
@@ -66,8 +66,11 @@ export function explain(model: Model, routing: Routing, { method, url, headers =
   }
   const route = routes.get(match.name)
   if (route === undefined) throw new TypeError(`the model has no route "${match.name}"`)
-  const explained = explainRoute(model, route, target, routing.routeAt(match.value))
-  return { request: read, refusal: null, candidates, route: explained, notes: notesOf(routing, asked, route) }
+  const compiled = routing.routeAt(match.value)
+  const explained = explainRoute(model, route, target, compiled)
+  const carries = compiled === undefined || compiled.onTunnel.length > 0
+  const refusal = carries || !asksWebSocket(fields.get('upgrade') ?? '') ? null : refusalOf(uncarried(), undefined)
+  return { request: read, refusal, candidates, route: explained, notes: notesOf(routing, asked, route) }
 }
 
 interface Asked {

@@ -14,6 +14,8 @@ export interface AttemptEvents {
   head(attempt: UpstreamAttempt, status: number, reason: string, fields: Fields, bodyLength: number): void
   data(exchange: Exchange, chunk: Uint8Array): boolean
   end(exchange: Exchange, trailers: Fields | undefined): void
+  /** The upstream took the upgrade. */
+  upgraded(attempt: UpstreamAttempt, fields: Fields, socket: Duplex): void
   failed(attempt: UpstreamAttempt, error: GatewayError): void
 }
 
@@ -53,8 +55,9 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     const bodyLength = exchange.uploadFilters === undefined ? stream.bodyLength : -1
     // A plugin may have set one of them; what frames the message is decided by the wire layer alone.
     this.headers.removeHopByHop()
-    const { method, foundStale: fresh } = exchange
-    const request = { method, target: this.path, fields: this.headers, bodyLength, fresh }
+    const { method, upgrade, foundStale: fresh } = exchange
+    if (upgrade !== undefined) this.headers.delete('Sec-WebSocket-Key')
+    const request = { method, target: this.path, fields: this.headers, bodyLength, upgrade, fresh }
     this.client = this.target.pool.request(request, compiled.timeouts, this)
     if (this.#connected) this.#startUpload()
   }
@@ -120,7 +123,14 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     this.#events.head(this, status, reason, fields, bodyLength)
   }
 
-  onUpgrade(_status: number, _fields: Fields, socket: Duplex): void {
+  onUpgrade(_status: number, fields: Fields, socket: Duplex, head: Uint8Array): void {
+    // It may break before anybody has a use for it.
+    socket.on('error', () => {})
+    if (this.exchange.upgrade !== undefined && !this.#over) {
+      this.#over = true
+      if (head.byteLength > 0) socket.unshift(head)
+      return this.#events.upgraded(this, fields, socket)
+    }
     socket.destroy()
     this.#fail(new GatewayError('GATEWAY_UPSTREAM_INVALID', `${this.target.url} switched protocols unasked`))
   }

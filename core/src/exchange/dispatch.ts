@@ -19,6 +19,7 @@ import { redirectReply } from './redirect.ts'
 import { unrouted, unserved } from './refusals.ts'
 import { adopt, endBody, localResponse, type Response, sendBody, sendHead, upstreamResponse } from './response.ts'
 import type { CompiledRoute, Entry, Runtime, Step } from './route.ts'
+import { notOpened, openTunnel, refuseUpgrade, wouldOpen } from './upgrade.ts'
 import { upstreamPath } from './upstream-path.ts'
 import { dispose, disregard, type Phase, walk } from './walk.ts'
 
@@ -30,6 +31,7 @@ import { dispose, disregard, type Phase, walk } from './walk.ts'
  *     attempt     pick a target, onAttempt, send, onAttemptEnd   │
  *     onResponse  in reverse, for upstream's and own answers    ◄┘
  *     respond     head, then the body through the filters
+ *     tunnel      instead, after an upgrade: onTunnel, then bytes both ways
  *     finish      onFinish, access line
  *
  * Everything is a plain call until a hook returns a promise; only then is one waited for.
@@ -55,6 +57,8 @@ function enterRoute(exchange: Exchange): void {
   if (!match.found) return fail(exchange, unrouted(method, path, match))
   const compiled = runtime.routeAt(match.value)
   takeRoute(exchange, compiled, match.pattern)
+  const refusal = stream.upgrade === undefined ? undefined : refuseUpgrade(exchange, stream.upgrade)
+  if (refusal !== undefined) return fail(exchange, refusal)
   walk(exchange, requestPhase, compiled.onRequest, 0)
 }
 
@@ -94,7 +98,7 @@ function locate(exchange: Exchange): GatewayError | undefined {
   exchange.host = target.host
   exchange.path = target.path
   exchange.query = target.query
-  const refusal = unserved(method, stream.upgrade)
+  const refusal = unserved(method)
   if (refusal !== undefined) return refusal
   if (entry.bodySize > 0 && stream.bodyLength > entry.bodySize) {
     return new GatewayError(
@@ -237,6 +241,17 @@ const attemptEvents: AttemptEvents = {
     else if (exchange.headSent) endBody(exchange, trailers)
     else exchange.earlyEnd = { trailers }
   },
+  upgraded(run, fields, socket) {
+    const { exchange } = run
+    const verdict = endAttempt(run, { status: 101, headersMs: exchange.runtime.deadlines.now() - run.startedAt })
+    if (verdict === 'retry') {
+      socket.destroy()
+      return attempt(exchange)
+    }
+    run.accepted = true
+    exchange.upgraded = socket
+    respond(exchange, { status: 101, reason: '', headers: fields, bodyLength: 0, body: socket, fromUpstream: true })
+  },
   failed(run, error) {
     const { exchange } = run
     if (exchange.taken !== undefined) return void exchange.taken.destroy(error)
@@ -325,9 +340,11 @@ const responsePhase: Phase<Hook<'onResponse'>> = {
     walk(exchange, responsePhase, exchange.compiled?.onResponse ?? [], index + 1)
   },
   done: exchange => {
-    const { response } = exchange
+    const { response, upgraded } = exchange
     if (response === undefined) return
+    if (exchange.upgrade !== undefined && wouldOpen(exchange, response)) return fail(exchange, notOpened(exchange))
     try {
+      if (upgraded !== undefined && response.body === upgraded) return openTunnel(exchange, response, upgraded)
       sendHead(exchange, response)
     } catch (error) {
       return exchange.headSent ? cutOff(exchange, error) : fail(exchange, asGatewayError(error))

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { Client, Context, Forwarded, ForwardInit } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Summary } from '../contract/hooks.ts'
@@ -7,6 +7,7 @@ import type { Fields } from '../http1/fields.ts'
 import { known } from '../http1/known-fields.ts'
 import type { ServerStream, ServerStreamHandler } from '../http1/wire.ts'
 import { type Pattern, pathParams } from '../routing/pattern.ts'
+import type { OpenTunnel } from '../tunnel/open-tunnel.ts'
 import type { UpstreamTarget } from '../upstream/target.ts'
 import type { UpstreamAttempt } from './attempt.ts'
 import type { FilterChain } from './filter-chain.ts'
@@ -34,6 +35,11 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   host = ''
   path = ''
   query = ''
+  /** What the request asks to become, where its route allows it. */
+  upgrade: 'websocket' | undefined = undefined
+  /** The connection that an upstream upgraded for it. */
+  upgraded: Duplex | undefined = undefined
+  tunnel: OpenTunnel | undefined = undefined
   /** The pattern of the route that matched. */
   pattern: Pattern | undefined
 

@@ -6,6 +6,7 @@ import type { AttemptTimeouts } from '../http1/wire.ts'
 import type { PathOptions } from '../routing/canonical-path.ts'
 import type { Router } from '../routing/router.ts'
 import type { Template } from '../routing/template.ts'
+import type { OpenTunnels } from '../tunnel/open-tunnels.ts'
 import type { Service } from '../upstream/service.ts'
 import type { FieldRules } from './field-rules.ts'
 
@@ -56,6 +57,7 @@ export interface Runtime {
   readonly timeoutStatus: number
   /** By whose clock its time is told. */
   readonly deadlines: Deadlines
+  readonly tunnels: OpenTunnels
   /** Counts an exchange in; the generation lives until it is counted out. */
   enter(member: Member): void
   leave(member: Member): void
@@ -68,6 +70,11 @@ export interface Member {
   readonly client: { readonly address: string }
   /** On the clock of its runtime's deadlines. */
   readonly startedAt: number
+  /** From the client and to the client. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** What it has become, if it has. */
+  readonly tunnel: object | undefined
   older: Member | undefined
   newer: Member | undefined
 }

@@ -60,6 +60,11 @@ export function compileRoute(
   const backward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook).reverse()
   const action = compileAction(model.action, model.pattern, service)
   if (action === undefined) report({ code: 'CONFIG_UNKNOWN_SERVICE', message: 'its service is missing', path })
+  const onTunnel = forward('onTunnel')
+  if (onTunnel.length > 0 && action?.kind === 'service' && action.service.connector !== undefined) {
+    const message = `plugin "${onTunnel[0]?.plugin}" takes WebSockets here, and service "${action.service.name}" has a connector, which answers requests alone: use another service`
+    report({ code: 'CONFIG_ROUTE_REFUSED', message, path })
+  }
   return {
     name: model.name,
     plugins: active.map(plugin => plugin.name),
@@ -75,7 +80,7 @@ export function compileRoute(
     onAttemptEnd: [...(service?.observers ?? none), ...backward('onAttemptEnd')],
     onResponse: backward('onResponse'),
     onResponseBody: backward('onResponseBody'),
-    onTunnel: forward('onTunnel'),
+    onTunnel,
     onError: backward('onError'),
     onFinish: backward('onFinish'),
   }

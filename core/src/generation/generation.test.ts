@@ -25,6 +25,9 @@ function member(id = 'x'): Member {
     route: 'all',
     client: { address: '::1' },
     startedAt: performance.now(),
+    bytesIn: 1,
+    bytesOut: 2,
+    tunnel: undefined,
     older: undefined,
     newer: undefined,
   }
@@ -168,7 +171,9 @@ test('it tells who holds it, the longest-running first, whatever order they leav
   const held = (most = 10) => generation.holders(most).map(({ id }) => id)
   for (const each of members) generation.enter(each)
   expect([held(), held(2), generation.inFlight]).toEqual([['a', 'b', 'c', 'd', 'e'], ['a', 'b'], 5])
-  expect(generation.holders(1)).toEqual([{ id: 'a', route: 'all', client: '::1', ageMs: expect.any(Number) }])
+  expect(generation.holders(1)).toEqual([
+    { id: 'a', kind: 'request', route: 'all', client: '::1', ageMs: expect.any(Number), bytesIn: 1, bytesOut: 2 },
+  ])
   for (const [leaving, left] of [
     [c, ['a', 'b', 'd', 'e']],
     [a, ['b', 'd', 'e']],

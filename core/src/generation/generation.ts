@@ -4,6 +4,7 @@ import type { Log } from '../contract/host.ts'
 import type { CompiledRoute, Member, Runtime } from '../exchange/route.ts'
 import type { Deadlines } from '../http1/deadlines.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
+import type { OpenTunnels } from '../tunnel/open-tunnels.ts'
 import type { Service } from '../upstream/service.ts'
 import type { SharedLease, SharedStore } from './shared-store.ts'
 import { within } from './within.ts'
@@ -22,11 +23,16 @@ const over = new DOMException('a newer generation has taken over, or the gateway
 /** A request that keeps a generation alive. */
 export interface Holder {
   readonly id: string
+  /** A tunnel stays in its generation, but does not keep it beyond the drain time. */
+  readonly kind: 'request' | 'tunnel'
   /** Empty while none has been found. */
   readonly route: string
   /** Address of the client. */
   readonly client: string
   readonly ageMs: number
+  /** From the client and to the client. */
+  readonly bytesIn: number
+  readonly bytesOut: number
 }
 
 /**
@@ -41,6 +47,7 @@ export class Generation implements Runtime {
   readonly timeoutStatus: number
   readonly deadlines: Deadlines
   readonly store: SharedStore
+  readonly tunnels: OpenTunnels
   readonly lease: SharedLease
   /** Set once every plugin has been asked about every route; no request comes before. */
   router: Router<number> = compileRouter([])
@@ -63,6 +70,7 @@ export class Generation implements Runtime {
     this.model = model
     this.deadlines = store.platform.deadlines
     this.store = store
+    this.tunnels = store.tunnels
     this.log = log
     this.accessLog = model.log.access
     this.timeoutStatus = model.timeoutStatus
@@ -113,8 +121,9 @@ export class Generation implements Runtime {
     const holders: Holder[] = []
     const now = this.deadlines.now()
     for (let member = this.#oldest; member !== undefined && holders.length < most; member = member.newer) {
-      const { id, route, client } = member
-      holders.push({ id, route, client: client.address, ageMs: Math.round(now - member.startedAt) })
+      const { id, route, client, bytesIn, bytesOut, tunnel, startedAt } = member
+      const kind = tunnel === undefined ? 'request' : 'tunnel'
+      holders.push({ id, kind, route, client: client.address, ageMs: Math.round(now - startedAt), bytesIn, bytesOut })
     }
     return holders
   }

@@ -17,6 +17,7 @@ import {
 import { ClientConnection } from './client-connection.ts'
 import { RequestStream } from './client-stream.ts'
 import { Fields } from './fields.ts'
+import { websocketAccept } from './websocket-key.ts'
 
 afterEach(cleanUp)
 
@@ -303,12 +304,15 @@ describe('broken responses', () => {
 })
 
 describe('upgrades', () => {
-  const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nX: y\r\n\r\n'
+  const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nX: y\r\n'
+  const accepting = (head: string) => {
+    const key = /\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: (.+)\r\n\r\n/.exec(head)?.[1]
+    return `${switching}Sec-WebSocket-Accept: ${websocketAccept(key ?? '')}\r\n\r\n`
+  }
 
   test('the socket goes to the exchange with what came after the head', async () => {
     const server = await upstream(async peer => {
-      expect(await peer.head()).toContain('\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
-      peer.send(`${switching}first`)
+      peer.send(`${accepting(await peer.head())}first`)
       peer.send(await peer.until('ping'))
       peer.socket.end()
     })
@@ -336,9 +340,17 @@ describe('upgrades', () => {
   })
 
   test('to something else than asked', async () => {
-    const { response } = await exchange(switching, undefined, get('/', { upgrade: 'h2c' }))
+    const { response } = await exchange(`${switching}\r\n`, undefined, get('/', { upgrade: 'h2c' }))
     expect(response.error?.code).toBe('GATEWAY_UPSTREAM_INVALID')
   })
+
+  test.each(['', 'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n'])(
+    'of a WebSocket whose key is not answered: %j',
+    async line => {
+      const { response } = await exchange(`${switching}${line}\r\n`, undefined, get('/', { upgrade: 'websocket' }))
+      expect(response.error?.code).toBe('GATEWAY_UPSTREAM_INVALID')
+    },
+  )
 
   test('CONNECT', async () => {
     const request = get('example.test:443', { method: 'CONNECT' })
@@ -496,7 +508,11 @@ describe('back-pressure', () => {
     const server = await upstream(peer => peer.gone())
     const socket = connect(Number(new URL(server.origin).port), '127.0.0.1')
     await once(socket, 'connect')
-    const connection = new ClientConnection(socket, server.origin, Infinity, { onIdle() {}, onGone() {} })
+    const connection = new ClientConnection(socket, server.origin, Infinity, {
+      onIdle() {},
+      onUpgraded() {},
+      onGone() {},
+    })
     const response = new Recorder()
     const stream = new RequestStream(get(), noTimeouts, response, { leave() {}, onWaitedTooLong() {} })
     stream.connect(connection, 0)

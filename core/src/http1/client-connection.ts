@@ -25,6 +25,8 @@ import { SocketReader } from './socket-reader.ts'
 export interface ConnectionOwner {
   /** The exchange is over and the connection good for another. Called before the exchange hears of its end. */
   onIdle(connection: ClientConnection): void
+  /** Handed over: it is the exchange's until it closes. */
+  onUpgraded(socket: Socket): void
   /** Once: closed, or upgraded and somebody else's now. */
   onGone(connection: ClientConnection): void
 }
@@ -299,12 +301,15 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
   /** The connection speaks HTTP no more: it goes to the exchange, and is out of its owner's sight. */
   #tunnel(stream: RequestStream, status: number, fields: Fields, first: Buffer): void {
     if (!this.#writer.ended) throw invalid('switched protocols within the request')
-    if (status === 101) prepareSwitch(fields, stream.request.upgrade)
+    if (status === 101) prepareSwitch(fields, stream.request.upgrade, stream.websocketKey)
     else fields.removeHopByHop()
     const socket = this.#socket
     this.#stream = undefined
     socket.pause()
+    // Its end is passed on like everything else: it does not end the other direction.
+    socket.allowHalfOpen = true
     this.#detach()
+    this.#owner.onUpgraded(socket)
     this.#leave()
     stream.finish()
     stream.handler.onUpgrade(status, fields, socket, first)

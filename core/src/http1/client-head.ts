@@ -9,15 +9,15 @@ const notVisible = /[^\x21-\x7e]/
 
 /**
  * The head of a request as it goes out, to be written as latin1: request line, the request's fields, then the framing
- * (RFC 9112 section 6) and the upgrade asked for (RFC 9110 section 7.8).
+ * (RFC 9112 section 6) and the upgrade asked for (RFC 9110 section 7.8), of a WebSocket with its key.
  *
  * @throws TypeError when method, target or upgrade would break out of its line. Nobody after this looks at them again.
  */
-export function requestText(request: ClientRequest): string {
+export function requestText(request: ClientRequest, websocketKey = ''): string {
   const { method, target, bodyLength, upgrade } = request
   if (!isToken(method)) throw new TypeError(`not a method: ${JSON.stringify(method)}`)
   if (target === '' || notVisible.test(target)) throw new TypeError(`not a request target: ${JSON.stringify(target)}`)
-  return `${method} ${target} HTTP/1.1\r\n${request.fields.toText()}${framing(method, bodyLength)}${upgrading(upgrade)}\r\n`
+  return `${method} ${target} HTTP/1.1\r\n${request.fields.toText()}${framing(method, bodyLength)}${upgrading(upgrade, websocketKey)}\r\n`
 }
 
 function framing(method: string, bodyLength: number): string {
@@ -26,8 +26,9 @@ function framing(method: string, bodyLength: number): string {
   return ''
 }
 
-function upgrading(protocol: string | undefined): string {
+function upgrading(protocol: string | undefined, key: string): string {
   if (protocol === undefined) return ''
   if (/[^\x20-\x7e]/.test(protocol)) throw new TypeError(`not a protocol: ${JSON.stringify(protocol)}`)
-  return `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`
+  const proof = key === '' ? '' : `Sec-WebSocket-Key: ${key}\r\n`
+  return `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n${proof}`
 }

@@ -2,6 +2,7 @@ import type { GatewayError } from '../contract/errors.ts'
 import { requestText } from './client-head.ts'
 import type { DeadlineOwner } from './deadlines.ts'
 import type { Fields } from './fields.ts'
+import { newWebSocketKey } from './websocket-key.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from './wire.ts'
 
 /** Who finds a stream its connection. */
@@ -37,6 +38,8 @@ export class RequestStream implements ClientStream, DeadlineOwner {
   readonly handler: ClientStreamHandler
   /** Made at once: what is wrong with a request shows before anything is begun, and later changes to it do nothing. */
   readonly head: string
+  /** Empty unless it asks for a WebSocket. */
+  readonly websocketKey: string
   untouched = true
   reused = false
   /** Of the wait for a connection. */
@@ -55,7 +58,8 @@ export class RequestStream implements ClientStream, DeadlineOwner {
     this.request = request
     this.timeouts = timeouts
     this.handler = handler
-    this.head = requestText(request)
+    this.websocketKey = request.upgrade === 'websocket' ? newWebSocketKey() : ''
+    this.head = requestText(request, this.websocketKey)
     this.#queue = queue
   }
 

@@ -26,6 +26,8 @@ export interface HttpConnection {
    * tell a client that its next request was not read, an idle one first answers that request.
    */
   drain(patience?: 'patient'): void
+  /** The time to drain is over: {@link destroy}, but where something was detached only once that has ended. */
+  expire(): void
   /** Closes now; an exchange under way hears `onAbort`. Works on a detached connection too. */
   destroy(): void
 }
@@ -54,6 +56,9 @@ export function serveConnection(
  */
 type Phase = 'head' | 'exchange' | 'discard' | 'linger' | 'gone'
 
+/** Milliseconds of silence on a detached connection before TCP asks whether the client is still there. */
+const keepAliveProbeMs = 30_000
+
 class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwner {
   deadline = 0
   deadlineIndex = -1
@@ -78,6 +83,7 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
   #headBegun = true
   #ended = false
   #draining = false
+  #detached = false
 
   constructor(socket: Socket, options: ServerOptions, onRequest: (stream: ServerStream) => void) {
     this.#socket = socket
@@ -112,6 +118,10 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
   drain(patience?: 'patient'): void {
     this.#draining = true
     if (this.idle && patience === undefined) this.#linger()
+  }
+
+  expire(): void {
+    if (!this.#detached) this.destroy()
   }
 
   destroy(): void {
@@ -196,7 +206,10 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     this.writer.flush()
     this.#stream = undefined
     this.#phase = 'gone'
+    this.#detached = true
     this.#stopDeadlines()
+    // Nothing else would tell of a client that has vanished.
+    socket.setKeepAlive(true, keepAliveProbeMs)
     socket.pause()
     this.reader.stop()
     socket.off('end', this.#onEnd)

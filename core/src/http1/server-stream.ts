@@ -6,6 +6,7 @@ import type { RequestHead } from './parse-head.ts'
 import { responseHeadText } from './response-head.ts'
 import type { ServerWriter } from './server-writer.ts'
 import type { SocketReader } from './socket-reader.ts'
+import { websocketAccept } from './websocket-key.ts'
 import type { BodySink, Peer, ServerStream, ServerStreamHandler } from './wire.ts'
 
 /** What a stream needs of its connection. */
@@ -40,6 +41,8 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
   readonly expectsContinue: boolean
   readonly upgrade: string | undefined
   readonly keepAlive: boolean
+  /** Sec-WebSocket-Key, whatever becomes of the field. */
+  readonly #websocketKey: string | undefined
   handler: ServerStreamHandler | undefined = undefined
 
   readonly #connection: StreamConnection
@@ -64,6 +67,7 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
     this.expectsContinue = head.expectsContinue
     this.upgrade = head.upgrade
     this.keepAlive = head.keepAlive
+    this.#websocketKey = head.upgrade === undefined ? undefined : head.fields.get('sec-websocket-key')
     this.#connection = connection
   }
 
@@ -201,7 +205,10 @@ export class Http1ServerStream implements ServerStream, DecoderSink {
     const switches = status === 101
     const protocol = switches ? (fields.get('upgrade') ?? this.upgrade?.split(',')[0]?.trim() ?? '') : ''
     fields.removeHopByHop()
-    const lines = switches ? `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n` : ''
+    let lines = switches ? `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n` : ''
+    if (protocol === 'websocket' && this.#websocketKey !== undefined) {
+      lines += `Sec-WebSocket-Accept: ${websocketAccept(this.#websocketKey)}\r\n`
+    }
     const text = responseHeadText(status, '', fields, lines)
     this.#headSent = true
     this.#over = true

@@ -60,7 +60,7 @@ export interface ServerStream {
   readonly bodyLength: BodyLength
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean
-  /** The protocols of `Upgrade`, lower-cased, when Connection names it; else undefined. */
+  /** The protocols of `Upgrade`, lower-cased, when Connection names it, or HTTP/2's `:protocol`; else undefined. */
   readonly upgrade: string | undefined
   /** Set by the exchange before it returns from the request callback. */
   handler: ServerStreamHandler | undefined
@@ -89,8 +89,9 @@ export interface ServerStream {
   abort(error: GatewayError): void
   /**
    * Takes the socket over after a 101 or a CONNECT: the head is written, the connection speaks HTTP no more. Of a 101 the
-   * protocol is the Upgrade of `fields`, else the first one asked for; the wire layer writes Connection and Upgrade. The
-   * socket is paused; `head` is what came after the request.
+   * protocol is the Upgrade of `fields`, else the first one asked for; the wire layer writes Connection and Upgrade, and
+   * answers a WebSocket's key. The socket is paused; `head` is what came after the request. In HTTP/2 the status is 200,
+   * and the socket is the stream (RFC 8441 section 5).
    */
   detach(status: number, fields: Fields): { socket: Duplex; head: Uint8Array }
 }
@@ -101,7 +102,7 @@ export interface ClientRequest {
   readonly target: string
   readonly fields: Fields
   readonly bodyLength: BodyLength
-  /** Protocol to ask an upgrade to; the wire layer writes Connection and Upgrade. */
+  /** Protocol to ask an upgrade to; the wire layer writes Connection and Upgrade, and a WebSocket's key. */
   readonly upgrade?: string | undefined
   /** Not on a connection that has served before: one of them has just turned out to be closed. */
   readonly fresh?: boolean
@@ -126,6 +127,7 @@ export interface ClientStreamHandler extends BodySink {
   onConnected?(connectMs: number): void
   onInformational(status: number, fields: Fields): void
   onHead(status: number, reason: string, fields: Fields, bodyLength: BodyLength): void
+  /** The connection is the callee's from now on, paused; `head` is what came after the response. */
   onUpgrade(status: number, fields: Fields, socket: Duplex, head: Uint8Array): void
   /** `sendData` may go on. */
   onDrain(): void

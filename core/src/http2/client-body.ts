@@ -68,6 +68,15 @@ export class IncomingBody {
     this.#conclude()
   }
 
+  /** Leaves the stream to somebody else, paused, with what has come of it. */
+  release(): Uint8Array {
+    const head = Buffer.concat(this.#pieces)
+    this.stop()
+    this.#h2.pause()
+    Reflect.deleteProperty(this.#h2, 'push')
+    return head
+  }
+
   /** The reader hears no more. */
   stop(): void {
     this.#stopped = true

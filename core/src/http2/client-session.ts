@@ -78,6 +78,8 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
   #open = 0
   /** Streams that the upstream allows; 0 before its settings. */
   #limit = 0
+  /** The upstream takes extended CONNECT (RFC 8441 section 3). */
+  tunnels = false
   #ready = false
   #leaving = false
   #gone = false
@@ -98,7 +100,8 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
     const h2 = connect('http://upstream.invalid', { ...sessionOptions, createConnection: () => socket })
     this.#h2 = h2
     h2.setLocalWindowSize(connectionWindow)
-    h2.on('remoteSettings', ({ maxConcurrentStreams }) => {
+    h2.on('remoteSettings', ({ maxConcurrentStreams, enableConnectProtocol }) => {
+      this.tunnels = enableConnectProtocol === true
       this.#limit = Math.min(maxConcurrentStreams ?? maxStreams, maxStreams)
       const first = !this.#ready
       this.#ready = true

@@ -30,6 +30,8 @@ export interface StreamQueue {
 export interface StreamSession {
   /** Streams that were answered on it. */
   readonly served: number
+  /** The upstream takes upgrades. */
+  readonly tunnels: boolean
   /** Why the connection ended, when it has. */
   readonly failure: Error | undefined
   open(list: readonly string[], options: { endStream: boolean; waitForTrailers: boolean }): ClientHttp2Stream
@@ -122,9 +124,14 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
 
   /** Goes out on a session, with what of the body is here already. */
   connect(session: StreamSession, now: number): void {
-    const { bodyLength, fields } = this.request
+    const { bodyLength, fields, upgrade } = this.request
     this.tries++
     this.#state = sent
+    if (upgrade !== undefined && !session.tunnels) {
+      const reason = "the upstream takes no WebSockets over HTTP/2 (RFC 8441); is the service's protocol 'http1'?"
+      this.fail(this.#error('GATEWAY_UPSTREAM_INVALID', reason))
+      return
+    }
     this.#session = session
     this.untouched = false
     this.reused = session.served > 0
@@ -133,7 +140,8 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
     this.#awaitsContinue = !this.#ended && fields.getKnown(known.expect) !== undefined
     let h2: ClientHttp2Stream
     try {
-      h2 = session.open(this.#list, { endStream: this.#ended, waitForTrailers: bodyLength === -1 })
+      const endStream = this.#ended && upgrade === undefined
+      h2 = session.open(this.#list, { endStream, waitForTrailers: bodyLength === -1 })
     } catch (error) {
       this.untouched = true
       this.#cause = error instanceof Error ? error : undefined
@@ -218,8 +226,9 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
     if (this.#h2 !== h2 || this.#inBody) return
     const now = performance.now()
     this.#session?.heard(now)
-    const { method } = this.request
+    const { method, upgrade } = this.request
     const fields = fieldsOf(list)
+    if (upgrade !== undefined && status >= 200 && status < 300) return this.#handOver(h2, upgrade, fields)
     const declared = contentLength(fields.getKnown(known['content-length']))
     const bodiless = method === 'HEAD' || status === 204 || status === 304
     this.#inBody = true
@@ -233,6 +242,15 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
     this.#arm(now)
     this.#guard(() => this.#handler.onHead(status, '', fields, length))
     this.#body?.begin()
+  }
+
+  /** The tunnel stands: the stream is the exchange's from now on, told in HTTP/1.1's words. */
+  #handOver(h2: ClientHttp2Stream, upgrade: string, fields: Fields): void {
+    const head = this.#body?.release() ?? new Uint8Array()
+    this.#finish()
+    fields.removeHopByHop()
+    fields.set('Upgrade', upgrade)
+    this.#handler.onUpgrade(101, fields, h2, head)
   }
 
   #onInformational(h2: ClientHttp2Stream, status: number, list: readonly string[]): void {

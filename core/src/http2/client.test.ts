@@ -89,9 +89,12 @@ describe('a request', () => {
     expect(() => send(to, request)).toThrow(TypeError)
   })
 
-  test('for an upgrade is refused', () => {
-    const to = pool('http://127.0.0.1:1')
-    expect(() => send(to, { upgrade: 'websocket' })).toThrow('no tunnels')
+  test('for an upgrade fails where the upstream takes none', async () => {
+    await using server = await upstream(() => {})
+    await using to = pool(server.origin)
+    const got = send(to, { upgrade: 'websocket' })
+    await got.over
+    expect(got.error).toMatchObject({ code: 'GATEWAY_UPSTREAM_INVALID' })
   })
 
   test.each([

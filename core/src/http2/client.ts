@@ -95,9 +95,9 @@ export class Http2Pool implements SessionOwner, StreamQueue {
    * nothing else is ever called that soon.
    *
    * Errors, through the handler: those of the HTTP/1.1 pool. GATEWAY_UPSTREAM_CONNECT also when the upstream does not
-   * speak HTTP/2.
+   * speak HTTP/2, GATEWAY_UPSTREAM_INVALID for an upgrade that it does not offer (RFC 8441).
    *
-   * @throws TypeError when method or target are none; GatewayError GATEWAY_UPGRADE_NOT_SUPPORTED for an upgrade.
+   * @throws TypeError when method or target are none.
    */
   request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream {
     const list = requestList(request, this.#endpoint.secure, this.#authority)

@@ -12,6 +12,8 @@ export interface Http2RequestHead {
   readonly fields: Fields
   readonly bodyLength: number
   readonly expectsContinue: boolean
+  /** What an extended CONNECT (RFC 8441) asks for. It reads as the GET with Upgrade that HTTP/1.1 has in its place. */
+  readonly upgrade: string | undefined
 }
 
 /**
@@ -37,6 +39,7 @@ export function requestHead(list: readonly string[], endStream: boolean, limits:
   let path: string | undefined
   let authority: string | undefined
   let scheme: string | undefined
+  let protocol: string | undefined
   let i = 0
   for (; i < list.length; i += 2) {
     const name = list[i] ?? ''
@@ -46,6 +49,7 @@ export function requestHead(list: readonly string[], endStream: boolean, limits:
     else if (name === ':path') path = value
     else if (name === ':authority') authority = value
     else if (name === ':scheme') scheme = value
+    else if (name === ':protocol') protocol = value
     else throw bad(`pseudo-header field ${name}`)
   }
   // It must be known before the first field is written, since Host comes first.
@@ -70,6 +74,11 @@ export function requestHead(list: readonly string[], endStream: boolean, limits:
     builder.addKnown(id, name, value)
   }
   checkSize(builder, method, path ?? '', limits)
+  const upgrade = protocol === undefined ? undefined : upgradeOf(method, protocol, endStream)
+  if (upgrade !== undefined) {
+    const target = targetOf('GET', path, scheme)
+    return { method: 'GET', target, fields: builder.build(), bodyLength: 0, expectsContinue: false, upgrade }
+  }
   const connects = method === 'CONNECT'
   const bodyLength = endStream ? 0 : (contentLength(length) ?? -1)
   return {
@@ -78,7 +87,15 @@ export function requestHead(list: readonly string[], endStream: boolean, limits:
     fields: builder.build(),
     bodyLength,
     expectsContinue: expectsContinue(expect) && bodyLength !== 0,
+    upgrade,
   }
+}
+
+function upgradeOf(method: string, protocol: string, endStream: boolean): string {
+  if (method !== 'CONNECT') throw bad(':protocol goes with CONNECT alone')
+  if (endStream) throw bad('the tunnel was closed as it was asked for')
+  if (protocol === 'websocket') return protocol
+  throw new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', `:protocol ${JSON.stringify(protocol)}`)
 }
 
 /** The request's authority. `:authority` and Host may both be there, if they agree (RFC 9113 section 8.3.1). */

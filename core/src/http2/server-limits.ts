@@ -58,6 +58,8 @@ export function sessionOptions(options: Http2ServerOptions): NodeServerOptions {
   return {
     settings: {
       enablePush: false,
+      // RFC 8441: a WebSocket may take a stream. What a route does not carry is refused like an Upgrade in HTTP/1.1.
+      enableConnectProtocol: true,
       maxConcurrentStreams,
       initialWindowSize: streamWindow,
       // 32 bytes a field are counted extra (RFC 9113 section 6.5.2). Beyond this a stream is reset; a head that is less too

@@ -15,8 +15,10 @@ import { trailersOf } from './trailers.ts'
 export interface StreamConnection {
   readonly peer: Peer
   readonly options: ServerOptions
+  /** The stream speaks HTTP no more. */
+  streamDetached(): void
   /** The stream is closed. `torn`: by the client's doing, before its response was sent whole. */
-  streamClosed(torn: boolean): void
+  streamClosed(torn: boolean, detached: boolean): void
   /** Answers in place of an exchange that failed before it answered. */
   refuse(stream: Http2ServerStream, error: GatewayError): void
 }
@@ -32,7 +34,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   readonly fields: Fields
   readonly bodyLength: number
   readonly expectsContinue: boolean
-  readonly upgrade = undefined
+  readonly upgrade: string | undefined
   handler: ServerStreamHandler | undefined = undefined
   /** For the client to send its body, until the response begins; from then on for the client to take the response. */
   deadline = 0
@@ -60,6 +62,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   /** Response sent whole or given up: nothing the exchange says matters any more. */
   #over = false
   #torn = false
+  #detached = false
 
   constructor(h2: ServerHttp2Stream, head: Http2RequestHead, connection: StreamConnection) {
     this.#h2 = h2
@@ -68,6 +71,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     this.fields = head.fields
     this.bodyLength = head.bodyLength
     this.expectsContinue = head.expectsContinue
+    this.upgrade = head.upgrade
     this.#connection = connection
     this.#received = h2.endAfterHeaders
     // A reset shows at once by 'aborted' (except of HEAD, whose writable side Node ends beforehand); 'close' comes last,
@@ -191,8 +195,17 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     resetStream(this.#h2, error.source === 'client' ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR)
   }
 
-  detach(): { socket: Duplex; head: Uint8Array } {
-    throw new GatewayError('GATEWAY_UPGRADE_NOT_SUPPORTED', 'HTTP/2 has no Upgrade (RFC 9113 section 8.6)')
+  detach(_status: number, fields: Fields): { socket: Duplex; head: Uint8Array } {
+    if (!this.#isOpen() || this.#headSent) throw new Error('too late to detach')
+    fields.removeHopByHop()
+    const list = [':status', '200']
+    pushFields(list, fields)
+    this.#headSent = true
+    this.#over = true
+    this.#detached = true
+    this.#connection.streamDetached()
+    this.#h2.respond(list)
+    return { socket: this.#h2, head: new Uint8Array() }
   }
 
   onDeadline(): void {
@@ -284,7 +297,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     this.#lost()
     this.deadline = 0
     deadlines.remove(this)
-    this.#connection.streamClosed(this.#torn)
+    this.#connection.streamClosed(this.#torn, this.#detached)
   }
 
   /** The client gave the stream up, or the connection is gone. */

@@ -40,6 +40,9 @@ export function serveHttp2(
  */
 type Phase = 'open' | 'closing' | 'closed'
 
+/** Milliseconds of silence on a connection with tunnels before TCP asks whether the client is still there. */
+const keepAliveProbeMs = 30_000
+
 class Http2ServerConnection implements HttpConnection, StreamConnection, DeadlineOwner {
   /** For the next request while no stream is open, for the client's part in closing. */
   deadline = 0
@@ -56,6 +59,10 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
   #phase: Phase = 'open'
   #streams = 0
   #requests = 0
+  /** Streams among them that speak HTTP no more. */
+  #tunnels = 0
+  /** Its time to drain is over. */
+  #expired = false
 
   constructor(socket: Socket, options: Http2ServerOptions, onRequest: (stream: ServerStream) => void) {
     this.#socket = socket
@@ -99,6 +106,11 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
     this.#session.close()
   }
 
+  expire(): void {
+    if (this.#tunnels === 0) this.destroy()
+    else this.#expired = true
+  }
+
   destroy(): void {
     this.#session.destroy()
     this.#socket.destroy()
@@ -111,8 +123,15 @@ class Http2ServerConnection implements HttpConnection, StreamConnection, Deadlin
 
   // What a stream asks of its connection.
 
-  streamClosed(torn: boolean): void {
+  streamDetached(): void {
+    this.#tunnels++
+    // Nothing else would tell of a client that has vanished.
+    this.#socket.setKeepAlive(true, keepAliveProbeMs)
+  }
+
+  streamClosed(torn: boolean, detached: boolean): void {
     this.#streams--
+    if (detached && --this.#tunnels === 0 && this.#expired) return this.destroy()
     if (torn) this.#countReset()
     if (this.#streams > 0) return
     if (this.#phase === 'closing' || this.#session.destroyed) this.#toPhase('closed', this.options.lingerTimeout)
@@ -190,6 +209,7 @@ const noHead: Http2RequestHead = {
   fields: new Fields(),
   bodyLength: -1,
   expectsContinue: false,
+  upgrade: undefined,
 }
 
 function asBadRequest(error: unknown): GatewayError {

@@ -84,6 +84,12 @@ export class Connection implements DeadlineOwner, Handshake {
     else if (!this.#patient) this.destroy()
   }
 
+  /** The time to drain is over. A tunnel goes on; whoever opened it ends it. */
+  expire(): void {
+    if (this.#http === undefined) this.destroy()
+    else this.#http.expire()
+  }
+
   destroy(): void {
     this.#http?.destroy()
     this.socket.destroy()

@@ -141,15 +141,15 @@ export class Listener implements ConnectionOwner {
   }
 
   /**
-   * Stops accepting; idle connections close now, the others after their exchange, at the latest after `timeoutMs`. With
-   * patience idle ones get to send one request more, whose answer closes them.
+   * Stops accepting; idle connections close now, the others after their exchange, at the latest after `timeoutMs`, but for
+   * those that carry a tunnel: they close when it ends. With patience idle ones get to send one request more, whose answer closes them.
    */
   async close(timeoutMs: number, patience?: 'patient'): Promise<void> {
     if (patience !== undefined) await this.#acceptQueued()
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.drain(patience)
     const timer = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy()
+      for (const connection of this.#connections) connection.expire()
     }, timeoutMs)
     await closed
     clearTimeout(timer)

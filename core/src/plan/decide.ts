@@ -72,7 +72,7 @@ export function createDecide(serialised: SerialisedModel, { listeners, routes }:
     const paths = (url.startsWith('/') ? undefined : ports.get(portOf(url))) ?? first?.paths ?? defaultPathOptions
     const target = parseTarget(method, url, fields.get('host') ?? named, paths)
     if (target instanceof GatewayError) return refuse(target)
-    const refusal = unserved(method, fields.get('upgrade'))
+    const refusal = unserved(method)
     if (refusal !== undefined) return refuse(refusal)
     const { host, path, query } = target
     if (path === '*') return refuse({ status: 204, code: null })

@@ -72,6 +72,8 @@ export class Pool implements ConnectionOwner, StreamQueue {
   readonly #connecting = new Set<() => void>()
   /** In order of arrival; a set, so that leaving costs the same wherever one stands. */
   readonly #queue = new Set<RequestStream>()
+  /** Connections that were handed over after an upgrade and still stand. */
+  #upgraded = 0
   #closing = false
   #destroyed = false
   #onEmpty: (() => void)[] = []
@@ -94,9 +96,9 @@ export class Pool implements ConnectionOwner, StreamQueue {
     return { open, idle, busy: open - idle, connecting: this.#connecting.size, queued: this.#queue.size }
   }
 
-  /** Requests not yet finished, those that wait included. */
+  /** Requests not yet finished, those that wait included, and upgraded connections. */
   get inFlight(): number {
-    return this.#connections.size - this.#idle.length + this.#queue.size
+    return this.#connections.size - this.#idle.length + this.#queue.size + this.#upgraded
   }
 
   /**
@@ -145,6 +147,12 @@ export class Pool implements ConnectionOwner, StreamQueue {
   /** For connections: the exchange is over and the connection good for another. */
   onIdle(connection: ClientConnection): void {
     this.#offer(connection, performance.now())
+  }
+
+  /** For connections. */
+  onUpgraded(socket: Socket): void {
+    this.#upgraded++
+    socket.once('close', () => this.#upgraded--)
   }
 
   /** For connections: closed, or upgraded. */

@@ -7,6 +7,7 @@ import type { ListenerAddress } from '../listen/listener.ts'
 import type { Ports } from '../listen/listener-set.ts'
 import type { PortableBundle } from '../loader/load-run.ts'
 import type { LogLevel } from '../log.ts'
+import type { ConnectionInfo } from '../tunnel/open-tunnels.ts'
 
 /** What a worker thread is born with. */
 export interface WorkerSetup {
@@ -56,6 +57,9 @@ export interface Calls {
   generations: { in: undefined; out: readonly GenerationInfo[] }
   shared: { in: undefined; out: readonly string[] }
   explain: { in: ExplainRequest; out: Explanation }
+  connections: { in: undefined; out: readonly ConnectionInfo[] }
+  /** By its id; answers whether there was one. */
+  closeConnection: { in: string; out: boolean }
   /** Answered once all is closed; the thread ends then. With patience others take over: see {@link Kernel.leave}. */
   close: { in: 'patient' | undefined; out: undefined }
 }

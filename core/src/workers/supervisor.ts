@@ -14,6 +14,7 @@ import { listenerNames, type Ports } from '../listen/listener-set.ts'
 import type { PortableBundle } from '../loader/load-run.ts'
 import type { LevelledLog, LogLevel } from '../log.ts'
 import { inSlices } from '../slices.ts'
+import type { ConnectionInfo } from '../tunnel/open-tunnels.ts'
 import { MemoryRegistry } from './memory-registry.ts'
 import type { Job } from './messages.ts'
 import { clearRow, countRows } from './shared-counts.ts'
@@ -115,6 +116,21 @@ export class Supervisor {
       within(infoMs, thread.call('shared', undefined)).catch((): readonly string[] => []),
     )
     return [...new Set([...(this.#kernel?.shared ?? []), ...(await Promise.all(asked)).flat()])]
+  }
+
+  /** As {@link Gateway.connections}, of all workers. One that does not answer within a second is left out. */
+  async connections(): Promise<readonly ConnectionInfo[]> {
+    const asked = [...this.#alive].map(thread =>
+      within(infoMs, thread.call('connections', undefined)).catch((): readonly ConnectionInfo[] => []),
+    )
+    return [...(this.#kernel?.connections ?? []), ...(await Promise.all(asked)).flat()]
+  }
+
+  /** As {@link Gateway.closeConnection}, whichever worker has it. */
+  async closeConnection(id: string): Promise<boolean> {
+    if (this.#kernel?.closeConnection(id) === true) return true
+    const asked = [...this.#alive].map(thread => within(infoMs, thread.call('closeConnection', id)).catch(() => false))
+    return (await Promise.all(asked)).includes(true)
   }
 
   /** As {@link Gateway.explain}: any worker knows, since all serve the same. */

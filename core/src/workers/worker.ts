@@ -86,6 +86,12 @@ const handlers: Handlers = {
     if (kernel === undefined) throw new TypeError('nothing serves yet')
     return kernel.explain(request)
   },
+  async connections() {
+    return kernel?.connections ?? []
+  },
+  async closeConnection(id) {
+    return kernel?.closeConnection(id) ?? false
+  },
   async close(patience) {
     await (patience === undefined ? kernel?.close() : kernel?.leave())
     return undefined

@@ -198,7 +198,7 @@ describe('what is not proxied', () => {
     const client = await connect(gateway.port)
     client.send(requestText('GET /chat', lines))
     const response = await client.response()
-    expectProblem(gateway, response, 'GATEWAY_UPGRADE_NOT_SUPPORTED')
+    expectProblem(gateway, response, 'GATEWAY_UPGRADE_NOT_SUPPORTED', { route: 'all' })
     expect(lineValues(response.lines, 'upgrade')).toEqual([])
     client.send(requestText('GET /next'))
     expect((await client.response()).body).toBe('hello')
