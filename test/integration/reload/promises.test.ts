@@ -279,7 +279,9 @@ test('6. an old generation goes with its last exchange or its drain time, and te
     const [stream, other] = [await openStream(port), await openStream(port)]
     await gateway.reload(config('two', '50ms'))
     await eventually(() => expect(gateway.generations[1]?.inFlight).toBe(2))
-    const held = { id: expect.stringMatching(/./), route: 'all', client: '127.0.0.1', ageMs: expect.any(Number) }
+    const id = expect.stringMatching(/./)
+    const sizes = { ageMs: expect.any(Number), bytesIn: 0, bytesOut: expect.any(Number) }
+    const held = { id, kind: 'request', route: 'all', client: '127.0.0.1', ...sizes }
     expect(gateway.generations[1]).toEqual({ id: 1, state: 'draining', inFlight: 2, holders: [held, held] })
     for (const client of [stream, other]) client.socket.destroy()
     await eventually(() => expect([ids(gateway), lines]).toEqual([[2], ['one closed']]))
