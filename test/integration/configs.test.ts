@@ -59,6 +59,11 @@ const said: Readonly<Record<string, readonly Case[]>> = {
       /"user_name":"Ada"/,
     ],
   ],
+  // What they are for takes a connection: examples/websocket-chat.
+  'websockets.ts': [
+    ['GET /live', {}, '200 GET /live'],
+    ['GET /chat/tea', {}, /^400 .*WEBSOCKET_REQUIRED/],
+  ],
 }
 
 test('each of them is tried', () => {
