@@ -23,8 +23,8 @@ import { exchange } from '../../support/wire.ts'
 const perAddress = 1_000
 const soon = '1s'
 const MB = 1 << 20
-/** What the gateway may grow by: 200 KB for each of 2,000 connections, with 64 KB of a response that waits. */
-const allowance = 400 * MB
+/** What the gateway may grow by: 320 KB for each of 2,000 connections, of whose response 64 KB wait. */
+const allowance = 640 * MB
 
 /** Answers with as many bytes as the path asks for, once it has the whole request. */
 const upstream: RequestListener = (request, response) => {

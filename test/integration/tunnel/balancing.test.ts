@@ -8,15 +8,16 @@ import { openWebSocket, websocketUpstream } from '../../support/websocket.ts'
 const route = { onTunnel() {} }
 
 test('WebSockets are requests in flight: least requests spreads them', async () => {
-  const upstreams = [await websocketUpstream(), await websocketUpstream(), await websocketUpstream()]
+  // Of two targets both are looked at, so that chance decides nothing.
+  const upstreams = [await websocketUpstream(), await websocketUpstream()]
   const gateway = await startGateway(
     proxyTo(
       upstreams.map(({ origin }) => origin),
-      { route, plugins: [balancing()], service: { balance: { use: 'leastRequests', choices: 3 } } },
+      { route, plugins: [balancing()], service: { balance: 'leastRequests' } },
     ),
   )
-  for (let i = 0; i < 9; i++) expect((await openWebSocket(gateway.port)).response.status).toBe(101)
-  expect(upstreams.map(({ wires }) => wires.length)).toEqual([3, 3, 3])
+  for (let i = 0; i < 8; i++) expect((await openWebSocket(gateway.port)).response.status).toBe(101)
+  expect(upstreams.map(({ wires }) => wires.length)).toEqual([4, 4])
 })
 
 test('a sticky session holds for WebSockets: the 101 sets its cookie', async () => {
