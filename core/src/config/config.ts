@@ -167,7 +167,7 @@ export interface Listener {
 
 /** Connections to each target of a service. */
 export interface PoolLimits {
-  /** Open connections to one target. Default 512. */
+  /** Open connections to one target. Default 4,096 of HTTP/1.1, 512 of HTTP/2, which carry many requests each. */
   connections?: number
   /** Requests that may wait for one. Default 1,024. */
   queue?: number

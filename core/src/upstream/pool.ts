@@ -8,8 +8,9 @@ import { connect, createEndpoint, type Endpoint, type UpstreamTls } from './conn
 
 export interface PoolOptions {
   /**
-   * Connections at most, those being opened included. Default 512: more than most servers have workers for, and two full
-   * pools still fit into the usual 1,024 file descriptors.
+   * Connections at most, those being opened included. Default 4,096. A streamed exchange holds its connection for as long as
+   * its client is slow, so there have to be several times as many as one client may have of its own
+   * (`limits.connectionsPerClient`), or a few slow ones would take the upstream from all others.
    */
   readonly maxConnections: number
   /** Requests that may wait beyond those a connection is being opened for. Default 1,024. */
@@ -48,7 +49,7 @@ export interface PoolStats {
 }
 
 const poolDefaults: PoolOptions = {
-  maxConnections: 512,
+  maxConnections: 4_096,
   maxQueued: 1_024,
   idleTimeout: 55_000,
   maxLifetime: 600_000,

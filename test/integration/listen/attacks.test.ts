@@ -36,8 +36,7 @@ const upstream: RequestListener = (request, response) => {
 async function startTarget(): Promise<ChildGateway> {
   const { origin } = await startUpstream(upstream)
   const limits = { headTimeout: soon, bodyIdleTimeout: soon, writeIdleTimeout: soon, keepAliveTimeout: soon }
-  // An exchange that is streamed holds its connection to the upstream, so there have to be more of them than attackers.
-  return startChildGateway(proxyTo(origin, { listen: { limits }, service: { pool: { connections: 2_100 } } }))
+  return startChildGateway(proxyTo(origin, { listen: { limits } }))
 }
 
 interface Attack {
