@@ -111,11 +111,24 @@ export async function who(wire: Wire): Promise<Who> {
   return JSON.parse((await get(wire, '/who')).body)
 }
 
+/**
+ * As `connect`, and once more when the handshake is reset: that is what Linux does to one that is under way to the socket
+ * of a worker that leaves (decision 20), and what clients are made for.
+ */
+async function dial(port: number): Promise<Wire> {
+  try {
+    return await connect(port)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error
+    return connect(port)
+  }
+}
+
 /** A connection to each of so many workers, by index. The kernel deals connections out by a hash of their addresses. */
 export async function connectToAll(port: number, workers: number): Promise<Wire[]> {
   const wires: Wire[] = []
   for (let tries = 0; tries < 200; tries++) {
-    const wire = await connect(port)
+    const wire = await dial(port)
     const { index } = await who(wire)
     // One that leaves may have taken it just before.
     if (index < workers && wires[index] === undefined) wires[index] = wire
@@ -130,12 +143,12 @@ export function busyClient(port: number): { stop(): Promise<readonly string[]> }
   let stopped = false
   const versions: string[] = []
   const running = (async () => {
-    let wire = await connect(port)
+    let wire = await dial(port)
     while (!stopped) {
       const { status, body, lines } = await get(wire, '/who')
       if (status !== 200) throw new Error(`${status} ${body}`)
       versions.push(JSON.parse(body).version)
-      if (lines.includes('Connection: close')) wire = await connect(port)
+      if (lines.includes('Connection: close')) wire = await dial(port)
     }
   })()
   running.catch(() => {})
