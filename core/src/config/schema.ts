@@ -71,8 +71,8 @@ const headerValue = /^[^\0-\x08\x0a-\x1f\x7f\u0100-\uffff]*$/
 // The wire layer and the gateway write these themselves.
 const ownHeaders = /^(connection|content-length|transfer-encoding|upgrade|keep-alive|te|trailer|proxy-connection)$/i
 
-const fieldName = z.string().regex(headerName, { error: issue => `${show(issue.input)} is not a header name` })
-const settableName = fieldName.refine(name => !ownHeaders.test(name), {
+const ruleName = z.string().regex(headerName, { error: issue => `${show(issue.input)} is not a header name` })
+const settableName = ruleName.refine(name => !ownHeaders.test(name), {
   error: issue => `"${issue.input}" is set by the gateway itself`,
 })
 const fieldValue = z
@@ -82,7 +82,7 @@ const fieldValue = z
 export const headerRules = z.strictObject({
   set: table(settableName, fieldValue).optional(),
   append: table(settableName, fieldValue).optional(),
-  remove: z.array(fieldName).optional(),
+  remove: z.array(ruleName).optional(),
 })
 
 const predicate = z.union([z.string(), z.boolean(), z.instanceof(RegExp)], {
@@ -115,7 +115,7 @@ export const routeShape = {
         : `must be method and path, such as 'GET /users/:id', not ${show(issue.input)}`,
   }),
   host: z.union([z.string(), z.array(z.string())], { error: 'must be a host name or an array of them' }).optional(),
-  headers: table(fieldName, predicate).optional(),
+  headers: table(ruleName, predicate).optional(),
   query: table(z.string(), predicate).optional(),
   service: z.string().optional(),
   redirect: z
@@ -218,6 +218,11 @@ export const serviceShape = {
       minVersion: z.literal(['TLSv1.2', 'TLSv1.3']).optional(),
     })
     .optional(),
+}
+
+/** The name of a header field (RFC 9110 section 5.1). For plugins' options, too. */
+export function fieldName(): z.ZodString {
+  return z.string().regex(headerName, { error: 'must be the name of a header field' })
 }
 
 /** An address or a CIDR, IPv4 or IPv6: `10.0.0.0/8`. For plugins' options, too; `addressTest` makes a test of a list. */

@@ -1,8 +1,6 @@
-import { cidr, duration, size } from '@gateway/core'
+import { cidr, duration, fieldName, size } from '@gateway/core'
 import * as z from 'zod'
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const fieldName = z.string().regex(token, { error: 'must be the name of a header field' })
 const method = z.string().regex(/^[A-Z][A-Z0-9-]*$/, { error: 'must be a method in capital letters, such as PUT' })
 const mediaType = z.string().regex(/^[a-z0-9!#$&^_.+-]+\/(?:\*|[a-z0-9!#$&^_.+-]+|\*\+[a-z0-9!#$&^_.-]+)$/, {
   error: "must be a media type in lower case, such as 'application/json', 'image/*' or 'application/*+json'",
@@ -44,14 +42,14 @@ export const rulesSchema = z.strictObject({
   /** Bytes of a request's body. Default: the listener's limit. */
   maxBodySize: size().optional(),
   /** Fields that a request has to have, with a value that is not empty. */
-  requiredHeaders: z.array(fieldName).optional(),
+  requiredHeaders: z.array(fieldName()).optional(),
   /** Fields that tell browsers to be careful, where the upstream did not set them. `true`: all with their defaults. */
   securityHeaders: z
     .union([z.boolean(), securityHeaders], { error: 'must be true, false or an object' })
     .transform(value => (value === true ? securityHeaders.parse({}) : value))
     .optional(),
   /** Fields of an upstream's answer that go no further, such as `'Server'` and `'X-Powered-By'`. */
-  hideHeaders: z.array(fieldName).optional(),
+  hideHeaders: z.array(fieldName()).optional(),
 })
 
 export type Rules = z.output<typeof rulesSchema>

@@ -1,11 +1,10 @@
-import { duration, secretText, size } from '@gateway/core'
+import { duration, fieldName, secretText, size } from '@gateway/core'
 import * as z from 'zod'
 import type { Identity } from './contract.ts'
 import { parseHash } from './hashes.ts'
 import { endpoint, issuerSchema, onlyHttps, onlyHttpsError } from './options-jwt.ts'
 
 const text = z.string().min(1)
-const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header field' })
 const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be one word' })
 
 const methods = z.array(z.literal(['jwt', 'introspection', 'apiKey', 'basic', 'certificate', 'forward'])).min(1)
@@ -37,7 +36,7 @@ export const holdersSchema = holders
 const apiKeys = z
   .strictObject({
     /** Default X-API-Key; `false`: none. */
-    header: z.union([z.literal(false), fieldName]).default('X-API-Key'),
+    header: z.union([z.literal(false), fieldName()]).default('X-API-Key'),
     /** Accepts `Authorization: <scheme> <key>`, too. */
     scheme: token.optional(),
     cookie: token.optional(),
@@ -107,14 +106,14 @@ const forward = z
     /** Asked by GET about each request; 2xx lets it pass. */
     url: endpoint,
     /** Fields of the request that it is shown. Default Authorization and Cookie. */
-    headers: z.array(fieldName).min(1).default(['Authorization', 'Cookie']),
+    headers: z.array(fieldName()).min(1).default(['Authorization', 'Cookie']),
     /** The field of its answer that says who calls. */
-    id: fieldName,
+    id: fieldName(),
     /** Fields of its answer with words. */
-    scopes: fieldName.optional(),
-    roles: fieldName.optional(),
+    scopes: fieldName().optional(),
+    roles: fieldName().optional(),
     /** Claim to field of its answer. */
-    claims: z.record(text, fieldName).default({}),
+    claims: z.record(text, fieldName()).default({}),
     /** Its redirects are passed on, such as to a login page; it is asked without credentials as well. Default false. */
     redirects: z.boolean().default(false),
     timeout: duration().prefault('5s'),
@@ -193,7 +192,7 @@ export const authSchema = z
     token: z
       .strictObject({
         /** Default Authorization. */
-        header: fieldName.default('Authorization'),
+        header: fieldName().default('Authorization'),
         /** Default Bearer; `''`: the field holds the token alone. */
         scheme: z.union([z.literal(''), token]).default('Bearer'),
         cookie: token.optional(),
@@ -214,7 +213,7 @@ export const authSchema = z
     /** Field to claim: what upstreams are told. Clients' own fields of these names never pass. */
     forwardHeaders: z
       .record(
-        fieldName
+        fieldName()
           .refine(name => (name.match(/[-_]/g)?.length ?? 0) <= 4, { error: 'has more than four dashes' })
           .refine(name => !taken.test(name), { error: 'is not free for this: choose a name such as X-User-Id' }),
         forwarded,

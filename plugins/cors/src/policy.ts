@@ -1,9 +1,8 @@
-import { duration } from '@gateway/core'
+import { duration, fieldName } from '@gateway/core'
 import * as z from 'zod'
 import { compileOrigins, faultOfOrigin, type OriginTest } from './origins.ts'
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const fieldName = z.string().regex(token, { error: 'must be the name of a header field' })
 const method = z.string().regex(token, { error: 'must be a method such as PUT' })
 
 const originRule = z.union(
@@ -32,9 +31,9 @@ const shape = {
   /** Methods beyond those that need no preflight. Default: those that have a route. */
   methods: z.array(method).optional(),
   /** Request fields beyond the safe ones. Default `'*'`: whichever the page asks for. */
-  headers: z.union([z.literal('*'), z.array(fieldName)]).default('*'),
+  headers: z.union([z.literal('*'), z.array(fieldName())]).default('*'),
   /** Response fields that the page may read beside the safe ones. */
-  exposedHeaders: z.array(fieldName).default([]),
+  exposedHeaders: z.array(fieldName()).default([]),
   /** Cookies, client certificates and Authorization may go along. Not with `origins: '*'`. Default false. */
   credentials: z.boolean().default(false),
   /** How long a browser may keep the answer to a preflight. Default 10m; browsers have caps of their own. */

@@ -1,9 +1,8 @@
-import { type Context, duration, secretText } from '@gateway/core'
+import { type Context, duration, fieldName, secretText } from '@gateway/core'
 import * as z from 'zod'
 import { maxSlidingWindowLimit, ticksPerMs } from './algorithms.ts'
 import type { By } from './client-key.ts'
 
-const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header field' })
 const count = z.int().min(1).max(1_000_000_000)
 const name = z.string().regex(/^[A-Za-z0-9_.:/-]{1,64}$/, {
   error: 'must be up to 64 letters, digits and . _ : / -',
@@ -27,7 +26,7 @@ const policyShape = {
   by: z
     .union([
       z.enum(['ip', 'user', 'apiKey']),
-      z.strictObject({ header: fieldName }),
+      z.strictObject({ header: fieldName() }),
       z.custom<Extract<By, (ctx: Context) => unknown>>(callable),
     ])
     .default('ip'),

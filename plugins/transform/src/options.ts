@@ -1,7 +1,6 @@
-import { type Context, size } from '@gateway/core'
+import { type Context, fieldName, size } from '@gateway/core'
 import * as z from 'zod'
 
-const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be the name of a header field' })
 const fieldText = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'must be text that a header field can hold' })
 
 /** What a value is worked out by, for each request. */
@@ -26,14 +25,14 @@ const replacement = z.strictObject({
 
 const fields = z.strictObject({
   /** Old name to new name; runs first. */
-  rename: z.record(fieldName, fieldName).optional(),
-  remove: z.array(fieldName).optional(),
+  rename: z.record(fieldName(), fieldName()).optional(),
+  remove: z.array(fieldName()).optional(),
   /** Within the values of a field that is there. */
-  replace: z.record(fieldName, replacement).optional(),
+  replace: z.record(fieldName(), replacement).optional(),
   /** Replaces; `undefined` from a function changes nothing. */
-  set: z.record(fieldName, z.union([fieldText, work<string | undefined>()])).optional(),
+  set: z.record(fieldName(), z.union([fieldText, work<string | undefined>()])).optional(),
   /** Adds a line. */
-  append: z.record(fieldName, z.union([fieldText, work<string | undefined>()])).optional(),
+  append: z.record(fieldName(), z.union([fieldText, work<string | undefined>()])).optional(),
 })
 
 const query = z.strictObject({
@@ -76,7 +75,7 @@ const body = z.union([z.array(operation), z.custom<Rework>(value => typeof value
 const condition = z.strictObject({
   methods: z.array(z.string().toUpperCase()).optional(),
   /** Fields of the message with the value they must have; `true`: any. */
-  headers: z.record(fieldName, z.union([z.string(), z.literal(true)])).optional(),
+  headers: z.record(fieldName(), z.union([z.string(), z.literal(true)])).optional(),
   /** Part of the Content-Type. */
   contentType: z.string().toLowerCase().optional(),
 })
