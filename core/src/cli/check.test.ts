@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { makeFolder, run } from './command-line.fixture.ts'
@@ -151,4 +152,39 @@ test.each([
   expect(code).toBe(1)
   expect(stdout).toMatch(expected)
   expect(stderr).toBe('1 error\n')
+})
+
+const demanding = `import { appendFileSync } from 'node:fs'
+import { definePlugin } from '@gateway/core'
+
+export const demanding = definePlugin({
+  name: 'demanding',
+  setup(host) {
+    host.log.info('never shown')
+    // Whatever a plugin leaves behind, the check ends.
+    setInterval(() => {}, 1_000)
+    host.defer(() => appendFileSync('taken-down', 'x'))
+    return { onRoute: route => (route.name === 'hello' ? route.problem('wants a service') : undefined) }
+  },
+})
+`
+
+test('what only set-up can find, unless it is left out', async () => {
+  const config = fine
+    .replace('./limit.ts', './demanding.ts')
+    .replaceAll('limit()', 'demanding()')
+    .replace('{ limit }', '{ demanding }')
+    .replace(', limit: { max: 3 }', '')
+  const folder = makeFolder({ 'gateway.config.ts': config, 'demanding.ts': demanding })
+  const offline = await run(folder, 'check', '--no-setup')
+  expect(offline).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: 'gateway.config.ts is fine: 2 routes, 1 service, 1 plugin\n',
+  })
+  expect(existsSync(join(folder, 'taken-down'))).toBe(false)
+  const { code, stdout, stderr } = await run(folder, 'check')
+  expect({ code, stderr }).toEqual({ code: 1, stderr: '1 error\n' })
+  expect(stdout).toMatch(/^gateway\.config\.ts:10:\d+ error \w+ .*wants a service.*\n$/)
+  expect(readFileSync(join(folder, 'taken-down'), 'utf8')).toBe('x')
 })
