@@ -57,7 +57,7 @@ function summarise(exchange: Exchange) {
 }
 
 function logAccess(exchange: Exchange): void {
-  const { target, error, ...rest } = summarise(exchange)
+  const { target, error, durationMs, ...rest } = summarise(exchange)
   exchange.runtime.log.info('request', {
     requestId: exchange.id,
     client: exchange.client.address,
@@ -67,6 +67,8 @@ function logAccess(exchange: Exchange): void {
     route: exchange.route,
     target: target?.url,
     ...rest,
+    // Whole microseconds: what stands behind them is noise, and dear to print.
+    durationMs: Math.round(durationMs * 1_000) / 1_000,
     code: error?.code,
   })
 }
