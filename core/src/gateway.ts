@@ -20,6 +20,7 @@ import { entryOf, type ListenerAddress, type ListenerEvents } from './listen/lis
 import { ListenerSet, type Ports } from './listen/listener-set.ts'
 import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
+import { listenerOfUrl } from './routing/listener-of-url.ts'
 import { inSlices } from './slices.ts'
 import type { ConnectionInfo } from './tunnel/open-tunnels.ts'
 
@@ -256,8 +257,11 @@ export class Kernel implements Gateway {
     const request = input instanceof Request && init === undefined ? input : new Request(input, init)
     if (this.#closed !== undefined) return shuttingDown(request)
     const stream = new FetchStream(request, client)
-    const [listener] = this.#current.model.listeners
-    const entry = client === undefined || listener === undefined ? fetchEntry : entryOf(listener)
+    const listener = listenerOfUrl(this.#current.model.listeners, request.url)
+    const entry =
+      client === undefined || listener === undefined
+        ? { ...fetchEntry, listener: listener?.name ?? '' }
+        : entryOf(listener)
     this.#fetches.add(stream)
     stream.onOver = () => this.#fetches.delete(stream)
     try {
@@ -356,4 +360,4 @@ function shuttingDown(request: Request): Response {
   return new Response(body, { status, headers: { ...headers, 'x-request-id': id } })
 }
 
-const fetchEntry: Entry = { paths: defaultPathOptions, bodySize: 0, trusts: () => false }
+const fetchEntry: Omit<Entry, 'listener'> = { paths: defaultPathOptions, bodySize: 0, trusts: () => false }

@@ -11,7 +11,10 @@ assert<Equal<Params<'/users/:id/posts/:post'>, { readonly id: string; readonly p
 assert<Equal<Params<'/files/:dir/*'>, { readonly dir: string; readonly '*': string }>>()
 
 export default defineConfig({
-  listen: [{ port: 8080, trust: ['10.0.0.0/8'], limits: { headSize: '16kb', headTimeout: '10s' } }],
+  listen: [
+    { port: 8081, name: 'sockets', exclusive: true },
+    { port: 8080, name: 'web', trust: ['10.0.0.0/8'], limits: { headSize: '16kb', headTimeout: '10s' } },
+  ],
   timeouts: { connect: 250, idle: '1m' },
   plugins: [balancing(), jwt({ issuer: 'https://issuer.example', leeway: '5s' }), rateLimit(), health()],
   require: ['jwt', 'health'],
@@ -57,6 +60,8 @@ export default defineConfig({
       onError: ctx => ({ status: 500, body: ctx.params['*'] }),
     },
     old: { match: 'GET /old/:id', redirect: { to: 'https://example.com/new/:id', status: 301 } },
+    chat: { match: 'GET /chat', listener: 'sockets', service: 'users' },
+    both: { match: 'GET /both', listener: ['web', 'sockets'], service: 'users' },
     short: { match: 'GET /short', redirect: '/old/1', timeout: { total: '1s', head: 500 } },
     robots: {
       match: 'GET /robots.txt',
@@ -67,6 +72,7 @@ export default defineConfig({
 })
 
 const gateway = defineGateway({
+  listen: { port: 8080, name: 'web' },
   plugins: [jwt({ issuer: 'https://issuer.example' }), rateLimit()],
   services: { users: { targets: ['http://127.0.0.1:3001'] } },
 })
@@ -80,5 +86,5 @@ const users = gateway.routes({
     onRequest: ctx => void ctx.params.id.length,
   },
 })
-const orders = gateway.routes({ order: { match: 'POST /orders', service: 'users' } })
+const orders = gateway.routes({ order: { match: 'POST /orders', listener: 'web', service: 'users' } })
 export const split = gateway.config(users, orders)

@@ -11,7 +11,10 @@ export function compareRoutes(a: RouteModel, b: RouteModel): number {
   return compareHosts(a, b) || comparePaths(a, b) || compareSpecificity(rank(a), rank(b)) || compareText(a.name, b.name)
 }
 
-const rank = ({ methods, headers, query }: RouteModel) => ({ methods, conditions: conditionsOf(headers, query) })
+const rank = ({ methods, headers, query, listeners }: RouteModel) => ({
+  methods,
+  conditions: conditionsOf(headers, query, listeners),
+})
 
 function compareHosts({ hosts: [a] }: RouteModel, { hosts: [b] }: RouteModel): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined)

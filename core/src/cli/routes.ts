@@ -1,4 +1,5 @@
 import type { FieldPredicate, RouteAction, RouteModel } from '../config/model.ts'
+import { listenersText } from '../control/listeners-text.ts'
 import { redact } from '../control/redact.ts'
 import { defineCommand } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
@@ -26,7 +27,7 @@ interface Row {
   readonly host: string
   readonly path: string
   readonly to: string
-  /** Conditions on header fields and query parameters. */
+  /** Conditions on the listener, header fields and query parameters. */
   readonly when: string
   /** Those with options on the route. */
   readonly plugins: readonly string[]
@@ -40,6 +41,7 @@ function rowOf(route: RouteModel): Row {
     path: route.pattern.text,
     to: describe(route.action),
     when: [
+      ...(route.listeners.length === 0 ? [] : [`listener ${listenersText(route.listeners)}`]),
       ...route.headers.map(field => condition('header', field)),
       ...route.query.map(field => condition('query', field)),
     ].join(', '),

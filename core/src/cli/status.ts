@@ -24,7 +24,7 @@ function textOf(status: Status): string {
   return rows([
     ['process', [`${pid}, gateway ${version}, up ${up}`]],
     ['config', [shortName(configFile)]],
-    ['listening', addresses.map(({ url }) => url)],
+    ['listening', addresses.map(({ name, url }) => (name === undefined ? url : `${url} (${name})`))],
     [
       'generations',
       workers.flatMap(({ worker, generations }) => {

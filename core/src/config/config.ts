@@ -135,8 +135,12 @@ export interface ListenerTls extends Certificate {
   }
 }
 
-export interface Listener {
+export interface Listener<Name extends string = string> {
   port: number
+  /** By which routes choose it: `listener: 'sockets'`. Letters, digits, `_`, `-` and dots. */
+  name?: Name
+  /** Serves only routes that name it. Default false: also those that name no listener. */
+  exclusive?: boolean
   /** Address to bind. Default: all, IPv6 and IPv4. */
   host?: string
   /**
@@ -187,9 +191,9 @@ export interface LogOptions {
 }
 
 /** What is not inferred: the gateway-wide settings. */
-export interface GatewaySettings {
+export interface GatewaySettings<ListenerName extends string = string> {
   /** Default: port 8080 on all addresses. */
-  listen?: Listener | readonly Listener[]
+  listen?: Listener<ListenerName> | readonly Listener<ListenerName>[]
   /** For routes that say nothing. */
   timeouts?: Timeouts
   /** Status of a timeout. Default 504. */
@@ -265,7 +269,11 @@ interface ServiceBase<P> {
 }
 export type Service<P> = ServiceBase<P> & KeyedOptions<P, 'service'>
 
-interface RouteBase {
+interface RouteBase<ListenerName> {
+  /** The only ones by which it can be reached. Default: every listener that is not `exclusive`. */
+  listener?: [ListenerName] extends [never]
+    ? 'no listener has a name: give it one in listen'
+    : ListenerName | readonly ListenerName[]
   /** Exact or `*.example.com`; any when absent. */
   host?: string | readonly string[]
   /** Header fields the request must have. */
@@ -306,8 +314,14 @@ type CheckRewrite<W, M extends string> = W extends string
       : `rewrite names "${Exclude<ParamName<W>, ParamName<PathOf<M>>>}", which the match does not have`
   : W
 
-export type Routes<P, ServiceName, R extends Record<string, string>, W extends Record<string, unknown>> = {
-  readonly [K in keyof R]: { match: CheckMatch<R[K]> } & RouteBase &
+export type Routes<
+  P,
+  ServiceName,
+  ListenerName,
+  R extends Record<string, string>,
+  W extends Record<string, unknown>,
+> = {
+  readonly [K in keyof R]: { match: CheckMatch<R[K]> } & RouteBase<ListenerName> &
     Action<ServiceName> &
     Hooks<R[K]> &
     KeyedOptions<P, 'route'>

@@ -29,22 +29,27 @@ export function defineConfig<
   const S extends Record<string, unknown> = NoRecord,
   const R extends Record<string, string> = NoRecord,
   const W extends Record<string, unknown> = NoRecord,
+  const L extends string = never,
 >(
-  config: GatewaySettings & {
+  config: GatewaySettings<L> & {
     readonly plugins?: P & CheckPlugins<NoInfer<P>>
     readonly require?: Required<NoInfer<P>>
     readonly services?: { readonly [K in keyof S]: Service<NoInfer<P>[number]> }
-    readonly routes: Routes<NoInfer<P>[number], Names<NoInfer<S>>, R, W>
+    readonly routes: Routes<NoInfer<P>[number], Names<NoInfer<S>>, NoInfer<L>, R, W>
   },
 ): Config<P, { readonly [K in keyof S]: unknown }, { readonly [K in keyof R]: unknown }> {
   return config as never
 }
 
 /** The plugins and services of a config whose routes stand in files of their own. */
-export interface GatewayDefinition<P extends readonly AnyPlugin[], ServiceName extends string> {
-  /** Types a table of routes against the plugins and services. */
+export interface GatewayDefinition<
+  P extends readonly AnyPlugin[],
+  ServiceName extends string,
+  ListenerName extends string,
+> {
+  /** Types a table of routes against the plugins, services and listeners. */
   routes<const R extends Record<string, string>, const W extends Record<string, unknown> = NoRecord>(
-    routes: Routes<P[number], ServiceName, R, W>,
+    routes: Routes<P[number], ServiceName, ListenerName, R, W>,
   ): RouteTable<keyof R & string>
   /** The whole config, to be exported as default. A route name that two tables share is a problem when the config is loaded. */
   config(...tables: readonly RouteTable<string>[]): Config<P>
@@ -65,13 +70,14 @@ export interface RouteTable<Name extends string> {
 export function defineGateway<
   const P extends readonly AnyPlugin[] = readonly [],
   const S extends Record<string, unknown> = NoRecord,
+  const L extends string = never,
 >(
-  settings: GatewaySettings & {
+  settings: GatewaySettings<L> & {
     readonly plugins?: P & CheckPlugins<NoInfer<P>>
     readonly require?: Required<NoInfer<P>>
     readonly services?: { readonly [K in keyof S]: Service<NoInfer<P>[number]> }
   },
-): GatewayDefinition<P, Names<S>> {
+): GatewayDefinition<P, Names<S>, L> {
   return {
     routes: routes => routes as never,
     config: (...tables) => ({ ...settings, routes: tables }) as never,

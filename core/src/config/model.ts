@@ -32,6 +32,8 @@ export interface Model {
 
 export interface ListenerModel {
   readonly port: number
+  readonly name: string | undefined
+  readonly exclusive: boolean
   /** Undefined: all addresses. */
   readonly host: string | undefined
   /** CIDRs of the proxies that are believed. */
@@ -165,6 +167,8 @@ export interface RouteModel {
   /** Empty: any. */
   readonly methods: readonly string[]
   readonly pattern: Pattern
+  /** Names, '' for those without one. Empty: any. */
+  readonly listeners: readonly string[]
   readonly hosts: readonly string[]
   readonly headers: readonly FieldPredicate[]
   readonly query: readonly FieldPredicate[]

@@ -11,6 +11,7 @@ import { equal, snapshot } from './equal.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './issues.ts'
 import type { FieldPredicate, RouteAction, RouteModel, RouteTimeouts } from './model.ts'
 import type { PluginList } from './normalise-plugins.ts'
+import { type Reach, readListenerNames } from './normalise-reach.ts'
 import { entries, readOptions, withOptionsOf } from './normalise-services.ts'
 import { hookShape, routeShape } from './schema.ts'
 
@@ -26,6 +27,7 @@ export interface KnownRoutes {
   /** Of the plugins' options on routes. */
   readonly schemas: ReadonlyMap<string, unknown>
   readonly defaults: GivenTimeouts | undefined
+  readonly reach: Reach | undefined
 }
 
 /** What routes are read with. */
@@ -33,6 +35,8 @@ export interface RouteReading {
   readonly plugins: PluginList
   /** Undefined when the services could not be read at all. */
   readonly services: ReadonlySet<string> | undefined
+  /** Undefined when the listeners could not be read. */
+  readonly reach: Reach | undefined
   readonly defaults: GivenTimeouts | undefined
   readonly before: KnownRoutes | undefined
   readonly report: Report
@@ -40,11 +44,11 @@ export interface RouteReading {
 
 /** Returns the routes, and what the next config is to be compared with. */
 export function* readRoutes(value: unknown, reading: RouteReading): Sliced<[RouteModel[], KnownRoutes]> {
-  const { plugins, defaults, before, report } = reading
+  const { plugins, reach, defaults, before, report } = reading
   const routes: RouteModel[] = []
   const read = new Map<string, KnownRoute>()
   const schemas = new Map(plugins.list.map(({ name, definition }) => [name, definition.routeOptions]))
-  const known = { routes: read, schemas, defaults }
+  const known = { routes: read, schemas, defaults, reach }
   if (value === undefined) {
     report({ code: 'CONFIG_NO_ROUTES', message: 'the config has no routes', path: ['routes'] })
     return [routes, known]
@@ -80,9 +84,9 @@ export function* readRoutes(value: unknown, reading: RouteReading): Sliced<[Rout
 /** Makes the function that tells what became of a known route without reading it; undefined when it has to be read. */
 function rereader(
   schemas: KnownRoutes['schemas'],
-  { plugins, services, defaults, before, report }: RouteReading,
+  { plugins, services, reach, defaults, before, report }: RouteReading,
 ): (old: KnownRoute, item: unknown) => RouteModel | undefined {
-  if (before === undefined || !equal(defaults, before.defaults)) return () => undefined
+  if (before === undefined || !equal([defaults, reach], [before.defaults, before.reach])) return () => undefined
   const changed = [...new Set([...schemas.keys(), ...before.schemas.keys()])].filter(
     name => schemas.get(name) !== before.schemas.get(name),
   )
@@ -99,13 +103,14 @@ function rereader(
 }
 
 function readRoute(name: string, item: unknown, schema: RouteSchema, reading: RouteReading): RouteModel | undefined {
-  const { plugins, services, defaults, report } = reading
+  const { plugins, services, reach, defaults, report } = reading
   const path = ['routes', name]
   const read = parse(schema, item, path, report)
   if (read === undefined || !isRecord(item)) return undefined
   const matched = readMatch(read.match, [...path, 'match'], report)
   const action = readAction(read, matched?.pattern, services, path, report)
   const options = readOptions(item, plugins, 'routeOptions', path, report)
+  const listeners = readListenerNames(read.listener, reach, [...path, 'listener'], report)
   const hosts = readHosts(read.host, [...path, 'host'], report)
   if (matched === undefined || action === undefined) return undefined
   return {
@@ -113,6 +118,7 @@ function readRoute(name: string, item: unknown, schema: RouteSchema, reading: Ro
     match: read.match,
     methods: matched.methods,
     pattern: matched.pattern,
+    listeners,
     hosts,
     headers: readPredicates(read.headers),
     query: readPredicates(read.query),

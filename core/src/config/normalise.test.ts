@@ -248,6 +248,39 @@ describe('every problem has a code, a place and a remedy', () => {
       ['CONFIG_DUPLICATE_LISTENER listen[2]: *:1 is listened on twice: leave one out'],
     ],
     [
+      'names of listeners',
+      {
+        listen: [
+          { port: 1, name: 'a' },
+          { port: 2, name: 'a' },
+          { port: 3, exclusive: true },
+        ],
+        routes: {
+          one: { match: 'GET /', listener: 'b', reply: { status: 200 } },
+          two: { match: 'GET /2', listener: ['a', 'aa'], reply: { status: 200 } },
+        },
+      },
+      [
+        'CONFIG_DUPLICATE_LISTENER listen[1].name: two listeners have the name "a": rename one',
+        'CONFIG_LISTENER_NAME listen[2].exclusive: leaves only routes that name the listener, and it has no name',
+        'CONFIG_UNKNOWN_LISTENER routes.one.listener: there is no listener "b" [known: a]',
+        'CONFIG_UNKNOWN_LISTENER routes.two.listener[1]: there is no listener "aa" [did you mean "a"?]',
+      ],
+    ],
+    [
+      'a name of blanks',
+      { listen: { port: 1, name: 'a b' }, routes: {} },
+      ['CONFIG_INVALID_VALUE listen.name: must be of letters, digits, "_", "-" and ".", unlike "a b"'],
+    ],
+    [
+      'a route that no listener serves',
+      {
+        listen: { port: 1, name: 'a', exclusive: true },
+        routes: { one: { match: 'GET /', reply: { status: 200 } } },
+      },
+      ["CONFIG_ROUTE_LISTENER routes.one: names no listener, and all of them are exclusive: add listener: 'a'"],
+    ],
+    [
       'the log level',
       { log: { level: 'inof' }, routes: {} },
       [

@@ -5,6 +5,7 @@ import { lookAgain } from './environment/secret-file.ts'
 import { didYouMean, isRecord, parse, type Report, unknownKey } from './issues.ts'
 import type { ListenerModel, Model, RouteModel } from './model.ts'
 import { type PluginList, readPlugins } from './normalise-plugins.ts'
+import { reachOf } from './normalise-reach.ts'
 import { type KnownRoutes, readRoutes } from './normalise-routes.ts'
 import { readServices } from './normalise-services.ts'
 import { readTls } from './normalise-tls.ts'
@@ -49,11 +50,13 @@ export function* normaliseAfter(before: Normalised | undefined, config: unknown)
   const read = new Set<string>()
   const listeners = readListeners(rest.listen, read, report)
   const plugins = readPlugins(pluginList, report)
+  const reach = listeners.length === listenersGiven(rest.listen).length ? reachOf(listeners) : undefined
   const services = yield* readServices(serviceTable, plugins, report)
   const serviceNames = serviceTable === undefined ? [] : isRecord(serviceTable) ? Object.keys(serviceTable) : undefined
   const reading = {
     plugins,
     services: serviceNames && new Set(serviceNames),
+    reach,
     defaults: settings?.timeouts,
     before: before?.known,
     report,
@@ -73,9 +76,8 @@ export function* normaliseAfter(before: Normalised | undefined, config: unknown)
 }
 
 function readListeners(value: unknown, files: Set<string>, report: Report): ListenerModel[] {
-  const list = Array.isArray(value) ? value : [value === undefined ? { port: 8080 } : value]
   const seen = new Set<string>()
-  return list.flatMap((item, index) => {
+  return listenersGiven(value).flatMap((item, index) => {
     const path = Array.isArray(value) ? ['listen', index] : ['listen']
     const read = parse(listener, item, path, report)
     if (read === undefined) return []
@@ -84,14 +86,26 @@ function readListeners(value: unknown, files: Set<string>, report: Report): List
       report({ code: 'CONFIG_DUPLICATE_LISTENER', message: `${address} is listened on twice: leave one out`, path })
     }
     seen.add(address)
+    if (read.name !== undefined && seen.has(read.name)) {
+      const message = `two listeners have the name "${read.name}": rename one`
+      report({ code: 'CONFIG_DUPLICATE_LISTENER', message, path: [...path, 'name'] })
+    }
+    if (read.name !== undefined) seen.add(read.name)
+    if (read.exclusive && read.name === undefined) {
+      const message = 'leaves only routes that name the listener, and it has no name'
+      report({ code: 'CONFIG_LISTENER_NAME', message, path: [...path, 'exclusive'] })
+    }
     if (read.proxyProtocol && read.trust.length === 0) {
       const message = 'needs the proxies that it is taken from: list them in "trust"'
       report({ code: 'CONFIG_PROXY_PROTOCOL_TRUST', message, path: [...path, 'proxyProtocol'] })
     }
     const tls = read.tls === undefined ? undefined : readTls(read.tls, [...path, 'tls'], files, report)
-    return [{ ...read, host: read.host, tls }]
+    return [{ ...read, host: read.host, name: read.name, tls }]
   })
 }
+
+const listenersGiven = (value: unknown): unknown[] =>
+  Array.isArray(value) ? value : [value === undefined ? { port: 8080 } : value]
 
 function* checkDuplicates(
   routes: readonly RouteModel[],

@@ -65,6 +65,7 @@ describe('listener', () => {
   test('defaults, with every limit on', () => {
     expect(read(listener, { port: 80 })).toEqual({
       port: 80,
+      exclusive: false,
       trust: [],
       http2: true,
       proxyProtocol: false,

@@ -107,6 +107,10 @@ const reply = z.strictObject({
 const absolutePath = z.string().startsWith('/', { error: issue => `must start with "/", unlike ${show(issue.input)}` })
 
 /** Fields of a route that are the kernel's; `match` and the action are looked at more closely in normalise.ts. */
+const names = z.union([z.string(), z.array(z.string()).min(1)], {
+  error: issue => `must be the name of a listener or an array of them, not ${show(issue.input)}`,
+})
+
 export const routeShape = {
   match: z.string({
     error: issue =>
@@ -114,6 +118,7 @@ export const routeShape = {
         ? "is missing: write method and path, such as 'GET /users/:id'"
         : `must be method and path, such as 'GET /users/:id', not ${show(issue.input)}`,
   }),
+  listener: names.optional(),
   host: z.union([z.string(), z.array(z.string())], { error: 'must be a host name or an array of them' }).optional(),
   headers: table(ruleName, predicate).optional(),
   query: table(z.string(), predicate).optional(),
@@ -300,6 +305,11 @@ export const listener = z.strictObject({
     .int({ error: issue => `must be a port, 0 to 65535, not ${show(issue.input)}` })
     .min(0)
     .max(65_535),
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/, { error: issue => `must be of letters, digits, "_", "-" and ".", unlike ${show(issue.input)}` })
+    .optional(),
+  exclusive: z.boolean().default(false),
   host: z.string().min(1).optional(),
   trust: trust.default([]),
   tls: listenerTls.optional(),

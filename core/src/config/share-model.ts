@@ -36,6 +36,6 @@ export function askAlike(routes: readonly RouteModel[], before: readonly RouteMo
 function asksAlike(a: RouteModel, b: RouteModel | undefined): boolean {
   if (a === b) return true
   const asks = (route: RouteModel | undefined) =>
-    route && [route.name, route.methods, route.hosts, route.pattern, route.headers, route.query]
+    route && [route.name, route.methods, route.listeners, route.hosts, route.pattern, route.headers, route.query]
   return equal(asks(a), asks(b))
 }

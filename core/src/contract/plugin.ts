@@ -38,6 +38,7 @@ export type ReservedName = (typeof reservedNames)[number] | keyof RouteHooks
 
 export const reservedNames = [
   'match',
+  'listener',
   'host',
   'headers',
   'query',

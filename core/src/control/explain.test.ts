@@ -137,6 +137,25 @@ describe('hints and notes', () => {
     expect(refusal).toMatchObject({ status: 404, hint: expect.stringContaining('want another host') })
   })
 
+  test('routes of another listener only', () => {
+    const listen = [
+      { port: 8080, name: 'web' },
+      { port: 8081, name: 'sockets', exclusive: true },
+    ]
+    const routes = { page: { match: 'GET /', reply }, chat: { match: 'GET /chat', listener: 'sockets', reply } }
+    const ask = (url: string) => explainOffline({ listen, routes }, { method: 'GET', url })
+    expect(ask('http://h.test:8081/chat').route?.name).toBe('chat')
+    expect(ask('http://h.test:8080/').route?.name).toBe('page')
+    const { refusal, candidates } = ask('http://h.test:8080/chat')
+    expect(refusal).toMatchObject({ status: 404, hint: expect.stringContaining('another listener') })
+    expect(candidates[0]?.failed).toEqual({ what: 'listener', wants: 'sockets', got: 'web' })
+    expect(ask('http://h.test:8081/').candidates[0]?.failed).toEqual({
+      what: 'listener',
+      wants: 'web',
+      got: 'sockets',
+    })
+  })
+
   test('HEAD that a route for GET takes', () => {
     expect(explainOffline(config, { method: 'HEAD', url: '/list' }).notes).toHaveLength(1)
     expect(explainOffline(config, { method: 'GET', url: '/list' }).notes).toEqual([])

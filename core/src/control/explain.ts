@@ -1,14 +1,16 @@
-import type { ListenerModel, Model, RouteModel } from '../config/model.ts'
+import type { Model, RouteModel } from '../config/model.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { asksWebSocket, uncarried, unrouted, unserved } from '../exchange/refusals.ts'
 import type { CompiledRoute } from '../exchange/route.ts'
 import { canonicalPath, defaultPathOptions, type PathOptions } from '../routing/canonical-path.ts'
+import { listenerOfUrl } from '../routing/listener-of-url.ts'
 import { matchesPattern, matchKey } from '../routing/pattern.ts'
 import { allHold, type Condition, conditionsOf, type FieldReader, queryValue } from '../routing/predicate.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import { parseTarget } from '../routing/target.ts'
 import { explainRoute } from './explain-route.ts'
 import type { Candidate, ExplainRequest, Explanation, Failure, Refusal } from './explanation.ts'
+import { listenersText } from './listeners-text.ts'
 import { redact } from './redact.ts'
 
 export type { ExplainRequest, Explanation }
@@ -34,7 +36,7 @@ export function explain(model: Model, routing: Routing, { method, url, headers =
   const fields = readFields(method, headers)
   // A client keeps the fragment to itself.
   const [sent = ''] = url.split('#')
-  const listener = listenerOf(model, sent)
+  const listener = listenerOfUrl(model.listeners, sent)
   const paths = listener?.paths ?? defaultPathOptions
   const target = parseTarget(method, sent, fields.get('host'), paths)
   const address = listener === undefined ? null : `${listener.host ?? '*'}:${listener.port}`
@@ -54,13 +56,13 @@ export function explain(model: Model, routing: Routing, { method, url, headers =
     return { request: read, refusal: null, ...nothing, notes: [note] }
   }
 
-  const asked = { method, host, path, query, fields }
+  const asked = { method, host, path, query, fields, listener: listener?.name ?? '' }
   const { router } = routing
   const routes = new Map(model.routes.map(route => [route.name, route]))
   const candidates = candidatesOf(routes, router, asked)
-  const match = router.match(method, host, path, query, fields)
+  const match = router.match(method, host, path, query, fields, asked.listener)
   if (!match.found) {
-    const refusal = refusalOf(unrouted(method, path, match), slashHint(router, asked) ?? hostHint(candidates))
+    const refusal = refusalOf(unrouted(method, path, match), slashHint(router, asked) ?? elsewhereHint(candidates))
     const allow = match.allow.length === 0 ? {} : { allow: match.allow }
     return { request: read, refusal: { ...refusal, ...allow }, candidates, route: null, notes: notesOf(routing, asked) }
   }
@@ -79,6 +81,7 @@ interface Asked {
   readonly path: string
   readonly query: string
   readonly fields: FieldReader
+  readonly listener: string
 }
 
 /** @throws TypeError for what is no method or no header field. */
@@ -91,12 +94,6 @@ function readFields(method: string, headers: NonNullable<ExplainRequest['headers
   const fields = new Headers()
   for (const [name, value] of headers) fields.append(name, value)
   return { get: name => fields.get(name) ?? undefined }
-}
-
-function listenerOf({ listeners }: Model, url: string): ListenerModel | undefined {
-  const named = URL.parse(url)
-  const port = named === null ? undefined : Number(named.port || (named.protocol === 'https:' ? 443 : 80))
-  return listeners.find(listener => listener.port === port) ?? listeners[0]
 }
 
 function refusalOf({ status, code, message }: GatewayError, hint: string | undefined): Refusal {
@@ -120,20 +117,26 @@ function pathHint(url: string, options: PathOptions): string | undefined {
 function candidatesOf(
   routes: ReadonlyMap<string, RouteModel>,
   router: Router<unknown>,
-  { method, host, path, query, fields }: Asked,
+  { method, host, path, query, fields, listener }: Asked,
 ): Candidate[] {
-  const asked = router.explain(method, host, path, query, fields).flatMap(({ name, verdict }): Candidate[] => {
-    const route = routes.get(name)
-    if (route === undefined) return []
-    const { match, hosts, methods } = route
-    const about = { route: name, match, hosts }
-    if (verdict === 'chosen' || verdict === 'shadowed') return [{ ...about, verdict }]
-    if (verdict === 'method differs') {
-      return [{ ...about, verdict: 'failed', failed: { what: 'method', wants: methods.join(' or '), got: method } }]
-    }
-    const failed = conditionsOf(route.headers, route.query).find(condition => !allHold([condition], query, fields))
-    return failed === undefined ? [] : [{ ...about, verdict: 'failed', failed: failureOf(failed, query, fields) }]
-  })
+  const asked = router
+    .explain(method, host, path, query, fields, listener)
+    .flatMap(({ name, verdict }): Candidate[] => {
+      const route = routes.get(name)
+      if (route === undefined) return []
+      const { match, hosts, methods } = route
+      const about = { route: name, match, hosts }
+      if (verdict === 'chosen' || verdict === 'shadowed') return [{ ...about, verdict }]
+      if (verdict === 'method differs') {
+        return [{ ...about, verdict: 'failed', failed: { what: 'method', wants: methods.join(' or '), got: method } }]
+      }
+      const failed = conditionsOf(route.headers, route.query, route.listeners).find(
+        condition => !allHold([condition], query, fields, listener),
+      )
+      return failed === undefined
+        ? []
+        : [{ ...about, verdict: 'failed', failed: failureOf(failed, query, fields, listener) }]
+    })
   const names = new Set(asked.map(({ route }) => route))
   const key = matchKey(path)
   const elsewhere = [...routes.values()].filter(
@@ -148,7 +151,10 @@ function candidatesOf(
   ]
 }
 
-function failureOf({ source, name, value, pattern, not }: Condition, query: string, fields: FieldReader): Failure {
+function failureOf(condition: Condition, query: string, fields: FieldReader, listener: string): Failure {
+  const { source, name, value, anyOf, pattern, not } = condition
+  if (anyOf !== undefined)
+    return { what: 'listener', wants: listenersText(anyOf), got: listener === '' ? null : listener }
   const found = source === 'header' ? fields.get(name) : queryValue(query, name)
   // A header that has to hold a token is a secret written into a config.
   const hide = (text: unknown) => String(Object(redact({ name, value: text })).value)
@@ -157,26 +163,32 @@ function failureOf({ source, name, value, pattern, not }: Condition, query: stri
   return { what: source, name, wants, got: found === undefined ? null : hide(found) }
 }
 
-function slashHint(router: Router<unknown>, { method, host, path, query, fields }: Asked): string | undefined {
+function slashHint(
+  router: Router<unknown>,
+  { method, host, path, query, fields, listener }: Asked,
+): string | undefined {
   const other = path.endsWith('/') ? path.slice(0, -1) : `${path}/`
-  const match = router.match(method, host, other, query, fields)
+  const match = router.match(method, host, other, query, fields, listener)
   return match.found ? `route "${match.name}" takes ${other}: a slash at the end counts` : undefined
 }
 
-function hostHint(candidates: readonly Candidate[]): string | undefined {
-  if (candidates.length === 0 || candidates.some(({ failed }) => failed?.what !== 'host')) return undefined
-  return "routes for this path want another host: name it in the URL or with -H 'host: …'"
+function elsewhereHint(candidates: readonly Candidate[]): string | undefined {
+  const [what, ...others] = new Set(candidates.map(({ failed }) => failed?.what))
+  if (others.length > 0) return undefined
+  if (what === 'host') return "routes for this path want another host: name it in the URL or with -H 'host: …'"
+  if (what === 'listener') return 'routes for this path are reached by another listener: name its port in the URL'
+  return undefined
 }
 
 function notesOf(routing: Routing, asked: Asked, route?: RouteModel): string[] {
-  const { method, host, path, query, fields } = asked
+  const { method, host, path, query, fields, listener } = asked
   const notes: string[] = []
   if (method === 'HEAD' && route?.methods.length && !route.methods.includes('HEAD')) {
     notes.push(`HEAD is taken by a route for GET; the response goes out without its body.`)
   }
   const preflightFor = fields.get('access-control-request-method')
   if (method === 'OPTIONS' && preflightFor !== undefined && fields.get('origin') !== undefined) {
-    const match = routing.router.match(preflightFor, host, path, query, fields)
+    const match = routing.router.match(preflightFor, host, path, query, fields, listener)
     const hooks = match.found ? routing.routeAt(match.value)?.onPreflight : undefined
     if (match.found && hooks?.length !== 0) {
       const who = hooks === undefined ? 'its plugins' : hooks.map(({ plugin }) => plugin).join(', ')

@@ -54,10 +54,10 @@ export interface Candidate {
 }
 
 export interface Failure {
-  readonly what: 'host' | 'method' | 'header' | 'query'
+  readonly what: 'host' | 'method' | 'listener' | 'header' | 'query'
   /** Of the field or parameter. */
   readonly name?: string
-  /** Hosts, methods, a value in quotes, an expression, or that it is `present` or `absent`. */
+  /** Hosts, methods, listeners, a value in quotes, an expression, or that it is `present` or `absent`. */
   readonly wants: string
   /** Null when the request has none. */
   readonly got: string | null

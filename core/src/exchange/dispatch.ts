@@ -52,8 +52,8 @@ export function dispatch(runtime: Runtime, entry: Entry, stream: ServerStream): 
 
 /** Takes the request to its route and through the request hooks, or tells why there is none. */
 function enterRoute(exchange: Exchange): void {
-  const { runtime, stream, method, host, path, query } = exchange
-  const match = runtime.router.match(method, host, path, query, stream.fields)
+  const { runtime, entry, stream, method, host, path, query } = exchange
+  const match = runtime.router.match(method, host, path, query, stream.fields, entry.listener)
   if (!match.found) return fail(exchange, unrouted(method, path, match))
   const compiled = runtime.routeAt(match.value)
   takeRoute(exchange, compiled, match.pattern)
@@ -78,10 +78,10 @@ function takeRoute(exchange: Exchange, compiled: CompiledRoute, pattern: Pattern
  * before any plugin that judges who calls. False: it is none, or nobody there answers such.
  */
 function takePreflight(exchange: Exchange): boolean {
-  const { runtime, stream, host, path, query, headers } = exchange
+  const { runtime, entry, stream, host, path, query, headers } = exchange
   const asked = headers.get('access-control-request-method')
   if (asked === undefined || !headers.has('origin')) return false
-  const match = runtime.router.match(asked, host, path, query, stream.fields)
+  const match = runtime.router.match(asked, host, path, query, stream.fields, entry.listener)
   if (!match.found) return false
   const compiled = runtime.routeAt(match.value)
   if (compiled.onPreflight.length === 0) return false
@@ -161,8 +161,8 @@ function startAttempts(exchange: Exchange): void {
   const { compiled } = exchange
   if (compiled?.action.kind !== 'service') return
   if (!takeHop(exchange)) {
-    const { runtime, host, path, query, headers } = exchange
-    return optionsAnswer(exchange, runtime.router.allowed(host, path, query, headers))
+    const { runtime, entry, host, path, query, headers } = exchange
+    return optionsAnswer(exchange, runtime.router.allowed(host, path, query, headers, entry.listener))
   }
   prepareForwarding(exchange)
   exchange.prepared = true

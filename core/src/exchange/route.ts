@@ -81,6 +81,8 @@ export interface Member {
 
 /** What an exchange needs of the listener it came in by. */
 export interface Entry {
+  /** Its name, '' when it has none. */
+  readonly listener: string
   readonly paths: PathOptions
   /** Bytes of a request's body; 0 is no limit. */
   readonly bodySize: number

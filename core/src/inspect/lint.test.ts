@@ -151,7 +151,10 @@ describe('required plugins', () => {
 test('a pause that a route for uploads allows and its listener does not', async () => {
   const idle = (idle: unknown) => ({ reply, timeout: { idle } })
   const found = await told({
-    listen: [{ port: 8080 }, { port: 8081, limits: { bodyIdleTimeout: '20s' } }],
+    listen: [
+      { port: 8080, name: 'patient', limits: { bodyIdleTimeout: 0 } },
+      { port: 8081, limits: { bodyIdleTimeout: '20s' } },
+    ],
     timeouts: { idle: '10m' },
     routes: {
       longer: { match: 'POST /a', ...idle('5m') },
@@ -159,6 +162,7 @@ test('a pause that a route for uploads allows and its listener does not', async 
       shorter: { match: 'POST /c', ...idle('20s') },
       download: { match: 'GET /d', ...idle('5m') },
       unsaid: { match: 'POST /e', reply },
+      elsewhere: { match: 'POST /f', listener: 'patient', ...idle('5m') },
     },
   })
   expect(found).toEqual([

@@ -9,14 +9,14 @@ const withBody = ['POST', 'PUT', 'PATCH']
  * listeners measure different waits and cannot contradict each other.
  */
 export function* bodyTimeouts({ model, config }: Linted): Generator<Finding | undefined> {
-  const stricter = model.listeners
+  const impatient = model.listeners
     .filter(({ limits }) => limits.bodyIdleTimeout !== 0)
-    .sort((a, b) => a.limits.bodyIdleTimeout - b.limits.bodyIdleTimeout)[0]
-  if (stricter === undefined) return
+    .sort((a, b) => a.limits.bodyIdleTimeout - b.limits.bodyIdleTimeout)
   const tables = [(config as { routes?: unknown }).routes].flat()
-  for (const { name, methods, timeouts } of model.routes) {
+  for (const { name, methods, timeouts, listeners } of model.routes) {
+    const stricter = impatient.find(listener => listeners.length === 0 || listeners.includes(listener.name ?? ''))
     const uploads = methods.some(method => withBody.includes(method))
-    const longer = timeouts.idle === 0 || timeouts.idle > stricter.limits.bodyIdleTimeout
+    const longer = stricter !== undefined && (timeouts.idle === 0 || timeouts.idle > stricter.limits.bodyIdleTimeout)
     if (uploads && longer && tables.some(table => asksForIdle(table, name)))
       yield finding(name, timeouts.idle, stricter)
     else yield

@@ -20,6 +20,7 @@ import { createTlsAcceptor } from './tls.ts'
 import { addressTest } from './trust.ts'
 
 export interface ListenerAddress {
+  readonly name: string | undefined
   readonly host: string
   readonly port: number
   readonly url: string
@@ -51,8 +52,8 @@ interface Settings {
 }
 
 /** What it says of every request that comes in. */
-export function entryOf({ paths, limits, trust }: ListenerModel): Entry {
-  return { paths, bodySize: limits.bodySize, trusts: addressTest(trust) }
+export function entryOf({ name = '', paths, limits, trust }: ListenerModel): Entry {
+  return { listener: name, paths, bodySize: limits.bodySize, trusts: addressTest(trust) }
 }
 
 /**
@@ -105,7 +106,7 @@ export class Listener implements ConnectionOwner {
     const scheme = this.model.tls === undefined ? 'http' : 'https'
     const reachable =
       address === '::' || address === '0.0.0.0' ? 'localhost' : address.includes(':') ? `[${address}]` : address
-    return { host: address, port, url: `${scheme}://${reachable}:${port}` }
+    return { name: this.model.name, host: address, port, url: `${scheme}://${reachable}:${port}` }
   }
 
   /** Rejects with a sentence that names the port when it cannot be had. */

@@ -6,16 +6,17 @@ import { unrouted, unserved } from '../exchange/refusals.ts'
 import { type Located, upstreamPath } from '../exchange/upstream-path.ts'
 import { compilePaths, compileRedirect } from '../generation/compile-route.ts'
 import { defaultPathOptions } from '../routing/canonical-path.ts'
+import { listenerOfUrl } from '../routing/listener-of-url.ts'
 import { compileRouter, type RouteSpec } from '../routing/router.ts'
 import { parseTarget } from '../routing/target.ts'
 import type { RecordedRequest } from './recorded-requests.ts'
 
 /** What requests are decided by. */
 export interface Deciding {
-  readonly listeners: readonly Pick<ListenerModel, 'port' | 'paths'>[]
+  readonly listeners: readonly Pick<ListenerModel, 'name' | 'port' | 'paths'>[]
   readonly routes: readonly Pick<
     RouteModel,
-    'name' | 'methods' | 'hosts' | 'pattern' | 'headers' | 'query' | 'action'
+    'name' | 'methods' | 'listeners' | 'hosts' | 'pattern' | 'headers' | 'query' | 'action'
   >[]
 }
 
@@ -65,26 +66,19 @@ export function createDecide(serialised: SerialisedModel, { listeners, routes }:
     return { ...route, patterns: [route.pattern], value: located => ({ decision, to: to(located) }) }
   })
   const router = compileRouter(specs)
-  const ports = new Map(listeners.toReversed().map(({ port, paths }) => [port, paths]))
-  const [first] = listeners
 
   return ({ method, url, host: named, fields }) => {
-    const paths = (url.startsWith('/') ? undefined : ports.get(portOf(url))) ?? first?.paths ?? defaultPathOptions
+    const { paths = defaultPathOptions, name: listener } = listenerOfUrl(listeners, url) ?? {}
     const target = parseTarget(method, url, fields.get('host') ?? named, paths)
     if (target instanceof GatewayError) return refuse(target)
     const refusal = unserved(method)
     if (refusal !== undefined) return refuse(refusal)
     const { host, path, query } = target
     if (path === '*') return refuse({ status: 204, code: null })
-    const match = router.match(method, host, path, query, fields)
+    const match = router.match(method, host, path, query, fields, listener)
     if (!match.found) return refuse(unrouted(method, path, match))
     return match.value({ path, query, pattern: match.pattern })
   }
-}
-
-function portOf(url: string): number {
-  const read = URL.parse(url)
-  return Number(read?.port || (read?.protocol === 'https:' ? 443 : 80))
 }
 
 type DecidingRoute = Deciding['routes'][number]

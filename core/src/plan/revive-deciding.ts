@@ -24,13 +24,14 @@ export function reviveDeciding(serialised: SerialisedModel, like: Model, likeSer
       untold.push(name)
       return []
     }
-    const { match, methods, hosts, action } = entry
+    const { match, methods, listeners, hosts, action } = entry
     const pattern = parsePattern(String(match).replace(/^[^/]*/, ''))
     if ('error' in pattern) throw new TypeError(pattern.error)
     return [
       {
         name,
         methods: methods as readonly string[],
+        listeners: listeners as readonly string[],
         hosts: hosts as readonly string[],
         pattern,
         headers: revivePredicates(entry.headers),
@@ -44,8 +45,8 @@ export function reviveDeciding(serialised: SerialisedModel, like: Model, likeSer
 }
 
 const asked = (entry: Entry | undefined) => {
-  const { match, methods, hosts, headers, query, action } = entry ?? {}
-  return [match, methods, hosts, headers, query, action]
+  const { match, methods, listeners, hosts, headers, query, action } = entry ?? {}
+  return [match, methods, listeners, hosts, headers, query, action]
 }
 
 function revivePredicates(predicates: Entry[string] | undefined): FieldPredicate[] {
@@ -61,6 +62,7 @@ function reviveListeners({ listeners }: SerialisedModel, like: SerialisedModel):
   const names = Object.keys(listeners)
   const ordered = [...Object.keys(like.listeners), ...names].filter(name => names.includes(name))
   return ordered.map(name => ({
+    name: listeners[name]?.name as string | undefined,
     port: Number(/:(\d+)(?:, \d+)?$/.exec(name)?.[1]),
     paths: listeners[name]?.paths as unknown as PathOptions,
   }))

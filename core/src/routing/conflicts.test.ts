@@ -7,6 +7,7 @@ import type { Predicate } from './predicate.ts'
 import { compileRouter, type RouteSpec } from './router.ts'
 
 interface Given {
+  readonly listeners?: readonly string[]
   readonly hosts?: readonly string[]
   readonly headers?: readonly Predicate[]
   readonly query?: readonly Predicate[]
@@ -55,6 +56,10 @@ describe('duplicates', () => {
   it('differ in nothing', () => {
     expect(found(route('a', 'GET /u'), route('b', 'POST /u'))).toEqual([])
     expect(found(route('a', 'GET /u'), route('b', 'GET /u/'))).toEqual([])
+    const by = (...listeners: string[]) => ({ listeners })
+    expect(found(route('a', 'GET /u', by('web')), route('b', 'GET /u', by('sockets')))).toEqual([])
+    expect(found(route('a', 'GET /u', by('c', 'd')), route('b', 'GET /u', by('e', 'f')))).toEqual([])
+    expect(found(route('a', 'GET /u', by('web')), route('b', 'GET /u'))).toEqual([])
     expect(found(route('a', 'GET /u/:id'), route('b', 'GET /u/*'))).toEqual([])
     expect(found(route('a', 'GET /u', { hosts: ['x'] }), route('b', 'GET /u', { hosts: ['y'] }))).toEqual([])
     expect(found(route('a', 'GET /u', { hosts: ['x'] }), route('b', 'GET /u'))).toEqual([])
@@ -62,6 +67,28 @@ describe('duplicates', () => {
     expect(found(route('a', 'GET /u', x()), route('b', 'GET /u', x({ not: true })))).toEqual([])
     // A parameter, and a literal that decodes to its sign.
     expect(found(route('a', 'GET /:a'), route('b', 'GET /%3A'))).toEqual([])
+  })
+})
+
+describe('listeners', () => {
+  const by = (...listeners: string[]) => ({ listeners })
+  it('make routes the same, unreachable or ambiguous', () => {
+    expect(found(route('a', 'GET /u', by('web')), route('b', 'GET /u', by('web')))).toEqual(['duplicate b by a'])
+    expect(
+      found(route('a', 'GET /u', by('c', 'd')), route('b', 'GET /u', { ...by('c'), headers: [{ name: 'x' }] })),
+    ).toEqual([])
+    expect(found(route('any', 'ANY /*', by('c')), route('a', 'GET /u/*', by('d')))).toEqual([])
+    expect(found(route('a', 'GET /u', by('c', 'd')), route('b', 'GET /u', by('d', 'e')))).toEqual(['ambiguous b by a'])
+    expect(found(route('a', 'GET /:x', by('c')), route('b', 'GET /', by('c')), route('d', 'GET /*', by('c')))).toEqual(
+      [],
+    )
+    expect(
+      found(
+        route('a', 'GET /u', { ...by('c'), headers: [{ name: 'x' }] }),
+        route('b', 'GET /u', { ...by('c'), headers: [{ name: 'x', not: true }] }),
+        route('z', 'GET /u', by('c')),
+      ),
+    ).toEqual(['unreachable z by a'])
   })
 })
 

@@ -114,8 +114,8 @@ const distinct = (items: readonly string[]) => (items.length < 2 ? items : [...n
 const patternsOf = (route: Asked) => ('pattern' in route ? [route.pattern] : route.patterns)
 
 function entryOf(route: Asked): Entry {
-  const { name, methods, hosts, headers, query } = route
-  const conditions = conditionsOf(headers, query)
+  const { name, methods, listeners, hosts, headers, query } = route
+  const conditions = conditionsOf(headers, query, listeners)
   return {
     name,
     methods: distinct(methods),
@@ -138,8 +138,8 @@ function shapeOf(pattern: Pattern): string {
 }
 
 function keyOf({ methods, hosts, shapes, conditions }: Entry): string {
-  const asked = conditions.map(({ source, name, value, pattern, not }) =>
-    JSON.stringify([source, name, value, pattern?.toString(), not === true]),
+  const asked = conditions.map(({ source, name, value, anyOf, pattern, not }) =>
+    JSON.stringify([source, name, value ?? anyOf, pattern?.toString(), not === true]),
   )
   return [methods, hosts, [...shapes.keys()].sort(), distinct(asked)].map(part => part.join('\n')).join('\n\n')
 }

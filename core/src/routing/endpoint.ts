@@ -15,6 +15,8 @@ export interface Endpoint<T> {
 const count = (conditions: readonly Condition[], test: 'value' | 'pattern') =>
   conditions.filter(condition => condition.not !== true && condition[test] !== undefined).length
 
+const listeners = (conditions: readonly Condition[]) => conditions.find(({ anyOf }) => anyOf)?.anyOf?.length ?? 1
+
 /** Steps 3 and 4 of the order of specificity, for two of one host and path: below 0 when `a` goes first. */
 export function compareSpecificity(
   a: Pick<Endpoint<unknown>, 'methods' | 'conditions'>,
@@ -24,7 +26,8 @@ export function compareSpecificity(
     Number(a.methods.length === 0) - Number(b.methods.length === 0) ||
     b.conditions.length - a.conditions.length ||
     count(b.conditions, 'value') - count(a.conditions, 'value') ||
-    count(b.conditions, 'pattern') - count(a.conditions, 'pattern')
+    count(b.conditions, 'pattern') - count(a.conditions, 'pattern') ||
+    listeners(a.conditions) - listeners(b.conditions)
   )
 }
 
@@ -45,15 +48,22 @@ export function pick<T>(
   method: string,
   query: string,
   fields: FieldReader,
+  listener: string,
 ): Endpoint<T> | null {
-  if (method !== 'HEAD') return first(endpoints, method, query, fields)
+  if (method !== 'HEAD') return first(endpoints, method, query, fields, listener)
   const named = endpoints.filter(endpoint => endpoint.methods.includes('HEAD'))
-  return first(named, 'HEAD', query, fields) ?? first(endpoints, 'GET', query, fields)
+  return first(named, 'HEAD', query, fields, listener) ?? first(endpoints, 'GET', query, fields, listener)
 }
 
-function first<T>(endpoints: readonly Endpoint<T>[], method: string, query: string, fields: FieldReader) {
+function first<T>(
+  endpoints: readonly Endpoint<T>[],
+  method: string,
+  query: string,
+  fields: FieldReader,
+  listener: string,
+) {
   for (const endpoint of endpoints) {
-    if (accepts(endpoint, method) && allHold(endpoint.conditions, query, fields)) return endpoint
+    if (accepts(endpoint, method) && allHold(endpoint.conditions, query, fields, listener)) return endpoint
   }
   return null
 }

@@ -100,6 +100,7 @@ export function walk<T>(
   method: string,
   query: string,
   fields: FieldReader,
+  listener: string,
 ): Endpoint<T> | null | undefined {
   const { runs, param, wildcard } = node
   let hash = 0
@@ -115,17 +116,17 @@ export function walk<T>(
     let slot = hash & mask
     for (let run = runs[slot]; run !== undefined; run = runs[slot]) {
       if (run.hash === hash && startsWith(key, run.text, at)) {
-        found = step(run.end, key, at + run.text.length, method, query, fields)
+        found = step(run.end, key, at + run.text.length, method, query, fields, listener)
         break
       }
       slot = (slot + 1) & mask
     }
   }
   if (!found && param !== undefined && end !== at) {
-    const below = step(param, key, end, method, query, fields)
+    const below = step(param, key, end, method, query, fields, listener)
     if (below !== undefined) found = below
   }
-  if (!found && wildcard !== undefined) found = pick(wildcard, method, query, fields)
+  if (!found && wildcard !== undefined) found = pick(wildcard, method, query, fields, listener)
   return found
 }
 
@@ -138,9 +139,17 @@ function startsWith(key: string, text: string, at: number): boolean {
 }
 
 /** Goes on at `end`, where a segment has ended: at a slash or at the end of the path. */
-function step<T>(node: Node<T>, key: string, end: number, method: string, query: string, fields: FieldReader) {
-  if (end !== key.length) return walk(node, key, end + 1, method, query, fields)
-  return node.here === undefined ? undefined : pick(node.here, method, query, fields)
+function step<T>(
+  node: Node<T>,
+  key: string,
+  end: number,
+  method: string,
+  query: string,
+  fields: FieldReader,
+  listener: string,
+) {
+  if (end !== key.length) return walk(node, key, end + 1, method, query, fields, listener)
+  return node.here === undefined ? undefined : pick(node.here, method, query, fields, listener)
 }
 
 /** Every endpoint whose path matches, the most specific path first. */

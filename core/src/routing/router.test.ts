@@ -5,6 +5,7 @@ import { conditionsOf, holds, type Predicate } from './predicate.ts'
 import { compileRouter, type RouteSpec } from './router.ts'
 
 interface Given {
+  readonly listeners?: readonly string[]
   readonly hosts?: readonly string[]
   readonly methods?: readonly string[]
   readonly headers?: readonly Predicate[]
@@ -24,6 +25,7 @@ function spec([name, paths, given = {}]: Row): RouteSpec<string> {
 const routerOf = (rows: readonly Row[]) => compileRouter(rows.map(spec))
 
 interface Asked {
+  readonly listener?: string
   readonly method?: string
   readonly host?: string
   readonly query?: string
@@ -34,8 +36,8 @@ const reader = (fields: Readonly<Record<string, string>> = {}) => ({ get: (name:
 
 /** Name of the route; or the status, for 405 with Allow. */
 function ask(router: ReturnType<typeof routerOf>, path: string, asked: Asked = {}): string {
-  const { method = 'GET', host = 'h', query = '', fields } = asked
-  const match = router.match(method, host, path, query, reader(fields))
+  const { method = 'GET', host = 'h', query = '', fields, listener } = asked
+  const match = router.match(method, host, path, query, reader(fields), listener)
   if (match.found) return match.value
   return match.status === 404 ? '404' : `405 ${match.allow.join(' ')}`
 }
@@ -223,6 +225,33 @@ describe('conditions', () => {
   })
 })
 
+describe('a listener', () => {
+  const router = routerOf([
+    ['any', '/u'],
+    ['web', '/u', { listeners: ['web'] }],
+    ['both', '/both', { methods: ['GET'], listeners: ['web', 'sockets'] }],
+    ['sockets', '/both', { methods: ['GET'], listeners: ['sockets'] }],
+    ['unnamed', '/unnamed', { listeners: [''] }],
+  ])
+  it.each([
+    ['/u', undefined, 'any'],
+    ['/u', 'web', 'web'],
+    ['/u', 'sockets', 'any'],
+    ['/both', undefined, '404'],
+    ['/both', 'web', 'both'],
+    ['/both', 'sockets', 'sockets'],
+    ['/unnamed', undefined, 'unnamed'],
+    ['/unnamed', 'web', '404'],
+  ])('%s by %s', (path, listener, expected) => {
+    expect(ask(router, path, listener === undefined ? {} : { listener })).toBe(expected)
+  })
+
+  it('counts for Allow', () => {
+    expect(ask(router, '/both', { method: 'POST', listener: 'web' })).toBe('405 GET HEAD')
+    expect(ask(router, '/both', { method: 'POST' })).toBe('404')
+  })
+})
+
 describe('explain', () => {
   const router = routerOf([
     ['one', '/u/:id', { methods: ['GET'], headers: [{ name: 'x' }] }],
@@ -233,7 +262,7 @@ describe('explain', () => {
   ])
   it('says of every route that host and path lead to why it was not chosen', () => {
     expect(router.explain('HEAD', 'h', '/u/1', '', reader())).toEqual([
-      { name: 'one', path: '/u/:id', verdict: 'header or query differs' },
+      { name: 'one', path: '/u/:id', verdict: 'condition differs' },
       { name: 'three', path: '/u/:id', verdict: 'method differs' },
       { name: 'two', path: '/u/:id', verdict: 'chosen' },
       { name: 'four', path: '/*', verdict: 'shadowed' },
@@ -243,7 +272,11 @@ describe('explain', () => {
 })
 
 /** The order that the router promises, said once more as plainly as it can be: a list of numbers for each candidate. */
-function reference(routes: readonly RouteSpec<string>[], asked: Required<Asked>, path: string): string {
+function reference(
+  routes: readonly RouteSpec<string>[],
+  asked: Required<Omit<Asked, 'listener'>>,
+  path: string,
+): string {
   const key = matchKey(path).slice(1).split('/')
   const candidates = routes.flatMap(route => {
     const hosts = route.hosts.length === 0 ? [''] : route.hosts

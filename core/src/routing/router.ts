@@ -12,6 +12,8 @@ export interface RouteSpec<T> {
   readonly hosts: readonly string[]
   /** Upper-case; none means any method. */
   readonly methods: readonly string[]
+  /** Names; none means any listener. */
+  readonly listeners?: readonly string[] | undefined
   /** Any of them. */
   readonly patterns: readonly Pattern[]
   readonly headers?: readonly Predicate[] | undefined
@@ -36,7 +38,7 @@ export interface Candidate {
   readonly name: string
   readonly path: string
   /** `shadowed`: it would have, had no more specific one. */
-  readonly verdict: 'chosen' | 'shadowed' | 'method differs' | 'header or query differs'
+  readonly verdict: 'chosen' | 'shadowed' | 'method differs' | 'condition differs'
 }
 
 export interface Router<T> {
@@ -46,7 +48,8 @@ export interface Router<T> {
    * 2. path, segment by segment from the left: literal, then parameter, then wildcard, so that `/a/b/*` goes before
    *    `/a/:x/c`;
    * 3. method: named (for HEAD also: GET where HEAD is not), then any;
-   * 4. conditions on header and query: the more the better, then those for an exact value, then those for an expression;
+   * 4. conditions on listener, header and query: the more the better, then those for an exact value, then those for an
+   *    expression, then those for fewer listeners;
    * 5. name, so that the order of the input decides nothing.
    * Whatever fails, at any level, gives way to the next: a request that no route of its exact host takes is offered to
    * those of wildcards, then to those without a host.
@@ -54,12 +57,27 @@ export interface Router<T> {
    * @param host as `normalizeHost` returns it
    * @param path canonical
    * @param query without the question mark
+   * @param listener the name of the one that it came to; empty, the default, when that has none
    */
-  match(method: string, host: string, path: string, query: string, fields: FieldReader): Endpoint<T> | Miss
+  match(
+    method: string,
+    host: string,
+    path: string,
+    query: string,
+    fields: FieldReader,
+    listener?: string,
+  ): Endpoint<T> | Miss
   /** Methods that find a route, in alphabetical order. Costs more than a match. */
-  allowed(host: string, path: string, query: string, fields: FieldReader): string[]
+  allowed(host: string, path: string, query: string, fields: FieldReader, listener?: string): string[]
   /** Every route that host and path lead to, the most specific path first. Costs more than a match. */
-  explain(method: string, host: string, path: string, query: string, fields: FieldReader): Candidate[]
+  explain(
+    method: string,
+    host: string,
+    path: string,
+    query: string,
+    fields: FieldReader,
+    listener?: string,
+  ): Candidate[]
 }
 
 const notFound: Miss = { found: false, status: 404, allow: [] }
@@ -81,7 +99,7 @@ export function* compileInSlices<T>(routes: Iterable<RouteSpec<T>>): Sliced<Rout
     const list = route.methods.join()
     const methods = methodLists.get(list) ?? route.methods
     methodLists.set(list, methods)
-    const conditions = conditionsOf(route.headers, route.query)
+    const conditions = conditionsOf(route.headers, route.query, route.listeners)
     for (const pattern of route.patterns) {
       const endpoint: Endpoint<T> = { found: true, name: route.name, value: route.value, pattern, methods, conditions }
       for (const table of tablesFor(route)) insert(table, endpoint)
@@ -120,17 +138,24 @@ export function* compileInSlices<T>(routes: Iterable<RouteSpec<T>>): Sliced<Rout
     return chain ?? anyHost
   }
 
-  function match(method: string, host: string, path: string, query: string, fields: FieldReader): Endpoint<T> | Miss {
+  function match(
+    method: string,
+    host: string,
+    path: string,
+    query: string,
+    fields: FieldReader,
+    listener = '',
+  ): Endpoint<T> | Miss {
     if (path.charCodeAt(0) !== 47 /* / */) return notFound
     const key = matchKey(path)
     let refused = false
     for (const table of chainOf(host)) {
-      const endpoint = walk(table, key, 1, method, query, fields)
+      const endpoint = walk(table, key, 1, method, query, fields, listener)
       if (endpoint) return endpoint
       if (endpoint === null) refused = true
     }
     if (!refused) return notFound
-    const allow = allowed(host, path, query, fields)
+    const allow = allowed(host, path, query, fields, listener)
     return allow.length === 0 ? notFound : { found: false, status: 405, allow }
   }
 
@@ -140,8 +165,10 @@ export function* compileInSlices<T>(routes: Iterable<RouteSpec<T>>): Sliced<Rout
     return endpoints
   }
 
-  function allowed(host: string, path: string, query: string, fields: FieldReader): string[] {
-    const fitting = candidates(host, matchKey(path)).filter(({ conditions }) => allHold(conditions, query, fields))
+  function allowed(host: string, path: string, query: string, fields: FieldReader, listener = ''): string[] {
+    const fitting = candidates(host, matchKey(path)).filter(({ conditions }) =>
+      allHold(conditions, query, fields, listener),
+    )
     const allow = new Set(fitting.flatMap(endpoint => (endpoint.methods.length === 0 ? methods : endpoint.methods)))
     if (allow.has('GET')) allow.add('HEAD')
     return [...allow].sort()
@@ -150,12 +177,12 @@ export function* compileInSlices<T>(routes: Iterable<RouteSpec<T>>): Sliced<Rout
   return {
     match,
     allowed,
-    explain(method, host, path, query, fields) {
-      const chosen = match(method, host, path, query, fields)
+    explain(method, host, path, query, fields, listener = '') {
+      const chosen = match(method, host, path, query, fields, listener)
       const verdict = (endpoint: Endpoint<T>) => {
         if (endpoint === chosen) return 'chosen'
         if (!answers(endpoint, method)) return 'method differs'
-        return allHold(endpoint.conditions, query, fields) ? 'shadowed' : 'header or query differs'
+        return allHold(endpoint.conditions, query, fields, listener) ? 'shadowed' : 'condition differs'
       }
       if (!path.startsWith('/')) return []
       return candidates(host, matchKey(path)).map(endpoint => ({

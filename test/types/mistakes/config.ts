@@ -11,6 +11,26 @@ export const unknownService = defineConfig({
   routes: { r: { match: 'GET /', service: 'usres' } },
 })
 
+export const unknownListener = defineConfig({
+  listen: [
+    { port: 80, name: 'web' },
+    { port: 81, name: 'sockets', exclusive: true },
+  ],
+  services,
+  routes: {
+    fine: { match: 'GET /fine', service: 'a', listener: ['web', 'sockets'] },
+    // error: TS2820: Type '"socket"' is not assignable to type .*Did you mean '"sockets"'
+    r: { match: 'GET /', service: 'a', listener: 'socket' },
+  },
+})
+
+export const namelessListener = defineConfig({
+  listen: { port: 80 },
+  services,
+  // error: TS2322: Type '"web"' is not assignable to type '"no listener has a name: give it one in listen"'
+  routes: { r: { match: 'GET /', service: 'a', listener: 'web' } },
+})
+
 export const pluginNotListed = defineConfig({
   plugins: [balancing()],
   services,
