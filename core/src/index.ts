@@ -55,6 +55,7 @@ export type {
   Summary,
   Target,
   TargetAnswer,
+  TargetConnection,
   TargetQuestion,
   Tunnel,
 } from './contract/hooks.ts'

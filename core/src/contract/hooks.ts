@@ -128,12 +128,14 @@ export interface Route<Options> {
   problem(message: string): void
 }
 
-/** A request of a plugin's own to a target, without a body. */
+/** A request of a plugin's own to a target. */
 export interface TargetQuestion {
   readonly path: string
   /** Default GET. */
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Not to be changed before the answer. Default none. */
+  readonly body?: Uint8Array
   /** For all of it. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal
@@ -141,13 +143,24 @@ export interface TargetQuestion {
 
 export interface TargetAnswer {
   readonly status: number
-  /** Its first 64 KB, as UTF-8. */
-  readonly body: string
+  readonly headers: FieldList
+  /** Its first 64 KB. */
+  readonly body: Buffer
+  /** Undefined where there were none, or the body was longer than what is kept. */
+  readonly trailers: FieldList | undefined
+}
+
+/** A connection to a target that was made and closed again. */
+export interface TargetConnection {
+  /** When the certificate ends that the target showed; undefined without TLS. */
+  readonly certificateEnds: Date | undefined
 }
 
 /** A service as a plugin is shown it, once a generation and before its routes. Good for as long as the generation is. */
 export interface ServiceView<Options> {
   readonly name: string
+  /** That its targets are spoken to in. */
+  readonly protocol: 'http1' | 'http2'
   /** This plugin's options on this service. */
   readonly options: Options | undefined
   /** All of them, as they are now: another list when discovery found others. */
@@ -163,8 +176,10 @@ export interface ServiceView<Options> {
    * several plugins the one that leaves it least counts.
    */
   scaleWeight(target: Target, factor: number): void
-  /** Asks a target the way requests take, TLS and HTTP/2 as the service has them, on a new connection. Rejects with what failed. */
+  /** Asks a target the way requests take, TLS and HTTP/2 as the service has them; HTTP/1.1 on a new connection. Rejects with what failed. */
   ask(target: Target, question: TargetQuestion): Promise<TargetAnswer>
+  /** Connects to a target as for a request, with TLS where it has it, and hangs up. Rejects with what failed. */
+  connect(target: Target, timeoutMs: number, signal?: AbortSignal): Promise<TargetConnection>
   /** As {@link Route.problem}. */
   problem(message: string): void
 }

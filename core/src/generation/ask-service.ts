@@ -14,7 +14,7 @@ import type { Generation } from './generation.ts'
 export function askService(
   generation: Generation,
   plugins: readonly RoutePlugin[],
-  { name, options }: ServiceModel,
+  { name, protocol, options }: ServiceModel,
   targets: () => readonly UpstreamTarget[],
   report: (problem: Omit<Problem, 'severity'>) => void,
 ): ServiceHooks[] {
@@ -24,7 +24,7 @@ export function askService(
       report({ code, message: `plugin "${plugin}": ${message}`, path: ['services', name, plugin] })
     const defer = (cleanup: () => void) => generation.defer(plugin, cleanup)
     try {
-      const view = createServiceView({ name, options: options[plugin], targets, defer, problem: refuse })
+      const view = createServiceView({ name, protocol, options: options[plugin], targets, defer, problem: refuse })
       const hooks = onService(view)
       const fault = hookFault(hooks, serviceHookNames)
       if (fault !== undefined) refuse(`onService ${fault}`, 'CONFIG_PLUGIN_HOOKS')

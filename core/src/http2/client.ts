@@ -44,8 +44,8 @@ const maxTries = 3
  */
 export class Http2Pool implements SessionOwner, StreamQueue {
   readonly origin: string
+  readonly endpoint: Endpoint
   readonly #options: Http2PoolOptions
-  readonly #endpoint: Endpoint
   readonly #authority: string
   /** In order of opening: the first that has room takes a request, so that those which the load does not need run dry. */
   readonly #sessions = new Set<UpstreamSession>()
@@ -65,9 +65,9 @@ export class Http2Pool implements SessionOwner, StreamQueue {
   constructor(origin: string, options: Partial<Http2PoolOptions> = {}) {
     this.origin = origin
     this.#options = { ...poolDefaults, ...options }
-    this.#endpoint = createEndpoint(origin, { ...this.#options, alpn: 'h2' })
+    this.endpoint = createEndpoint(origin, { ...this.#options, alpn: 'h2' })
     this.#authority = origin.startsWith('unix:') ? 'localhost' : new URL(origin).host
-    const { names } = this.#endpoint
+    const { names } = this.endpoint
     if (names === undefined) return
     names.onChecked = stands => {
       for (const session of [...this.#sessions]) if (!stands(session.address)) session.close()
@@ -100,10 +100,10 @@ export class Http2Pool implements SessionOwner, StreamQueue {
    * @throws TypeError when method or target are none.
    */
   request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream {
-    const list = requestList(request, this.#endpoint.secure, this.#authority)
+    const list = requestList(request, this.endpoint.secure, this.#authority)
     const stream = new Http2ClientStream(request, list, timeouts, handler, this)
     const now = performance.now()
-    this.#endpoint.names?.check(now)
+    this.endpoint.names?.check(now)
     const session = this.#sessionWithRoom(now)
     if (session !== undefined) stream.connect(session, now)
     else this.#enqueue(stream, now)
@@ -222,7 +222,7 @@ export class Http2Pool implements SessionOwner, StreamQueue {
   }
 
   #dial(timeout: number): void {
-    const giveUp = connect(this.#endpoint, timeout, {
+    const giveUp = connect(this.endpoint, timeout, {
       onSocket: socket => {
         this.#connecting.delete(giveUp)
         this.#shakeHands(socket, timeout)

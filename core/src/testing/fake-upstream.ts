@@ -27,6 +27,7 @@ export interface UpstreamWatch {
  * whole request, whether it reads it or not.
  */
 export class FakePool implements RequestPool, StreamQueue {
+  readonly endpoint = undefined
   readonly #origin: string
   readonly #upstream: Upstream
   readonly #watch: UpstreamWatch

@@ -6,36 +6,38 @@ import type { UpstreamTarget } from './target.ts'
 /** Of a body, what is kept. */
 const mostBytes = 64 * 1024
 
-/** A request of the gateway's own, over the pool that clients' requests take, but on a connection of its own. */
+/** A request of the gateway's own, over the pool that clients' requests take; of HTTP/1.1 on a connection of its own. */
 export function askTarget(target: UpstreamTarget, question: TargetQuestion): Promise<TargetAnswer> {
-  const { path, method = 'GET', headers = {}, timeoutMs, signal } = question
+  const { path, method = 'GET', headers = {}, body, timeoutMs, signal } = question
   const { promise, resolve, reject } = Promise.withResolvers<TargetAnswer>()
   if (signal?.aborted) return Promise.reject(signal.reason)
   const fields = Fields.from(['Host', target.authority])
   for (const [name, value] of Object.entries(headers)) fields.set(name, value)
   let status = 0
+  let answered = new Fields()
   let bytes = 0
   const chunks: Uint8Array[] = []
   const over = () => {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
   }
-  const done = () => {
+  const done = (trailers: Fields | undefined) => {
     over()
-    resolve({ status, body: Buffer.concat(chunks).toString() })
+    resolve({ status, headers: answered, body: Buffer.concat(chunks), trailers })
   }
   const failed = (reason: unknown) => {
     over()
     reject(reason)
   }
-  const request = { method, target: path, fields, bodyLength: 0, fresh: true }
+  const request = { method, target: path, fields, bodyLength: body?.length ?? 0, fresh: true }
   const stream = target.pool.request(
     request,
     { connect: timeoutMs, head: timeoutMs, idle: timeoutMs },
     {
       onInformational() {},
-      onHead(code) {
+      onHead(code, _reason, head) {
         status = code
+        answered = head
       },
       onUpgrade(_status, _fields, socket) {
         socket.destroy()
@@ -47,7 +49,7 @@ export function askTarget(target: UpstreamTarget, question: TargetQuestion): Pro
         chunks.push(Uint8Array.prototype.slice.call(chunk))
         if (bytes < mostBytes) return true
         stream.abort()
-        done()
+        done(undefined)
         return false
       },
       onEnd: done,
@@ -55,6 +57,10 @@ export function askTarget(target: UpstreamTarget, question: TargetQuestion): Pro
       onError: failed,
     },
   )
+  if (body !== undefined && body.length > 0) {
+    stream.sendData(body)
+    stream.sendEnd(undefined)
+  }
   const abort = () => {
     stream.abort()
     failed(signal?.reason)

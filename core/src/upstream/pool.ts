@@ -61,8 +61,8 @@ const poolDefaults: PoolOptions = {
 /** Keep-alive connections to one origin, and the requests that wait for one. Retries are not its business. */
 export class Pool implements ConnectionOwner, StreamQueue {
   readonly origin: string
+  readonly endpoint: Endpoint
   readonly #options: PoolOptions
-  readonly #endpoint: Endpoint
   readonly #connections = new Set<ClientConnection>()
   /**
    * Used as a stack. The connection used last is the least likely to have gone stale, and the ones that the load does
@@ -83,8 +83,8 @@ export class Pool implements ConnectionOwner, StreamQueue {
   constructor(origin: string, options: Partial<PoolOptions> = {}) {
     this.origin = origin
     this.#options = { ...poolDefaults, ...options }
-    this.#endpoint = createEndpoint(origin, this.#options)
-    const { names } = this.#endpoint
+    this.endpoint = createEndpoint(origin, this.#options)
+    const { names } = this.endpoint
     if (names === undefined) return
     names.onChecked = stands => {
       for (const connection of [...this.#connections]) if (!stands(connection.address)) this.#retire(connection)
@@ -115,7 +115,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
   request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream {
     const stream = new RequestStream(request, timeouts, handler, this)
     const now = performance.now()
-    this.#endpoint.names?.check(now)
+    this.endpoint.names?.check(now)
     const connection = request.fresh === true ? undefined : this.#takeIdle(now)
     if (connection !== undefined) stream.connect(connection, now)
     else this.#enqueue(stream, now)
@@ -223,7 +223,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
   }
 
   #dial(timeout: number): void {
-    const giveUp = connect(this.#endpoint, timeout, {
+    const giveUp = connect(this.endpoint, timeout, {
       onSocket: socket => {
         this.#connecting.delete(giveUp)
         this.#add(socket)

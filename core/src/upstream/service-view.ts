@@ -1,9 +1,11 @@
 import type { ServiceView, Target } from '../contract/hooks.ts'
 import { askTarget } from './ask-target.ts'
+import { connectOnce } from './connect-once.ts'
 import { type TargetState, UpstreamTarget } from './target.ts'
 
 export interface ServiceViewOptions {
   readonly name: string
+  readonly protocol: 'http1' | 'http2'
   /** The plugin's, on this service. */
   readonly options: unknown
   readonly targets: () => readonly UpstreamTarget[]
@@ -14,6 +16,7 @@ export interface ServiceViewOptions {
 /** What one plugin gets of one service, for one generation. */
 export function createServiceView({
   name,
+  protocol,
   options,
   targets,
   defer,
@@ -37,6 +40,7 @@ export function createServiceView({
   })
   return {
     name,
+    protocol,
     options,
     get targets() {
       return targets()
@@ -61,6 +65,7 @@ export function createServiceView({
       else scaled.add(state)
     },
     ask: async (target, question) => askTarget(own(target), question),
+    connect: async (target, timeoutMs, signal) => connectOnce(own(target), timeoutMs, signal),
     problem,
   }
 }

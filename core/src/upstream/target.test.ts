@@ -23,8 +23,8 @@ function start(specs: readonly TargetSpec[] = urls.map(url => ({ url })), hooks:
   const watch = () => {
     const cleanups: (() => void)[] = []
     const defer = (cleanup: () => void) => void cleanups.push(cleanup)
-    const about = { name: 'shop', options: undefined, targets: () => service.targets, defer, problem: () => {} }
-    return { view: createServiceView(about), end: () => cleanups.map(run => run()) }
+    const about = { name: 'shop', protocol: 'http1', options: undefined, targets: () => service.targets } as const
+    return { view: createServiceView({ ...about, defer, problem: () => {} }), end: () => cleanups.map(run => run()) }
   }
   const at = (url: string): Target => service.targets.find(target => target.url === url) ?? expect.fail(url)
   const picks = (count: number) => Array.from({ length: count }, () => service.pick(ctx)?.url)

@@ -1,9 +1,12 @@
 import type { Target } from '../contract/hooks.ts'
 import type { TargetSpec } from '../contract/host.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
+import type { Endpoint } from './connect.ts'
 
 /** Connections to one origin, whichever version of HTTP they speak. */
 export interface RequestPool {
+  /** Where its connections go to; undefined when it is played. */
+  readonly endpoint: Endpoint | undefined
   /** Requests not yet finished, those that wait included. */
   readonly inFlight: number
   request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream

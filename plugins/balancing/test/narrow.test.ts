@@ -55,12 +55,14 @@ describe('slow start', () => {
     const refuse = () => expect.fail()
     const view: ServiceView<unknown> = {
       name: 'shop',
+      protocol: 'http1',
       options: undefined,
       get targets() {
         return targets
       },
       holdOut: refuse,
       ask: refuse,
+      connect: refuse,
       scaleWeight: (target: Target, factor) => void factors.set(target.url, factor),
       problem: refuse,
     }

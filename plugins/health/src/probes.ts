@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, ServiceView, Target, TargetAnswer } from '@gateway/core'
 import type { ServiceOptions } from './options.ts'
-import { connectOnce } from './tcp-probe.ts'
 
 /** What probes have found of a target, kept over reloads. */
 interface Verdict {
@@ -64,7 +63,7 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   async function probe(target: Target): Promise<void> {
     let fault: string | undefined
     try {
-      if (path === undefined) await connectOnce(target.url, timeoutMs, signal)
+      if (path === undefined) await service.connect(target, timeoutMs, signal)
       else fault = faultOf(await service.ask(target, { path, headers, timeoutMs, signal }), options)
     } catch (error) {
       fault = error instanceof Error ? error.message : String(error)
@@ -93,7 +92,10 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
 }
 
 /** What is wrong with an answer. */
-export function faultOf({ status, body }: TargetAnswer, options: Pick<ServiceOptions, 'status' | 'body'>) {
+export function faultOf(
+  { status, body }: Pick<TargetAnswer, 'status' | 'body'>,
+  options: Pick<ServiceOptions, 'status' | 'body'>,
+) {
   const { status: wanted, body: text } = options
   if (wanted === undefined ? status < 200 || status > 399 : !wanted.includes(status)) return `it answered ${status}`
   if (text !== undefined && !body.includes(text)) return 'its answer does not hold the text that is expected'

@@ -132,7 +132,7 @@ describe('probes', () => {
     [200, '{"status":"UP"}', { body: '"UP"' }, undefined],
     [200, '{"status":"DOWN"}', { body: '"UP"' }, 'its answer does not hold the text that is expected'],
   ])('%d %s with %o', (status, body, options, fault) => {
-    expect(faultOf({ status, body }, options)).toBe(fault)
+    expect(faultOf({ status, body: Buffer.from(body) }, options)).toBe(fault)
   })
 })
 
