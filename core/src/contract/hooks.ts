@@ -26,6 +26,8 @@ export interface Attempt {
   /** 1 for the first. */
   readonly number: number
   readonly target: Target
+  /** Milliseconds since it was begun. */
+  readonly ageMs: number
   /** Fields that go upstream. A change holds for this attempt alone. */
   readonly headers: FieldList
   /** Path and query that go upstream. */
@@ -95,7 +97,7 @@ export interface RouteHooks<Needs extends AnySlot = never, P = Readonly<Record<s
   onAttempt?(ctx: Context<Needs, P>, attempt: Attempt): Awaitable<void>
   /**
    * Status or error of the attempt is known, nothing of it has reached the client. 'retry' asks for another attempt, which
-   * happens when the request can still be sent again (at most 16 attempts in all); 'fail' forbids it. The first plugin that says either decides.
+   * happens when the request can still be sent again (at most 16 attempts in all); 'fail' forbids it. The first plugin that says either decides; all hear.
    */
   onAttemptEnd?(ctx: Context<Needs, P>, attempt: Attempt, outcome: Outcome): 'retry' | 'fail' | void
   /** May change the head, or replace the answer. Sees the kernel's own answers and other plugins' too. */

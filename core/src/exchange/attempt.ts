@@ -46,6 +46,10 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     this.#events = events
   }
 
+  get ageMs(): number {
+    return this.exchange.runtime.deadlines.now() - this.startedAt
+  }
+
   /** @throws GatewayError when a plugin's onRequestBody throws, TypeError when a hook made the request unsendable. */
   send(): void {
     const { exchange } = this

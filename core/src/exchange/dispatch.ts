@@ -220,7 +220,7 @@ const attemptPhase: Phase<Hook<'onAttempt'>> = {
 const attemptEvents: AttemptEvents = {
   head(run, status, reason, fields, bodyLength) {
     const { exchange } = run
-    const verdict = endAttempt(run, { status, headersMs: run.exchange.runtime.deadlines.now() - run.startedAt })
+    const verdict = endAttempt(run, { status, headersMs: run.ageMs })
     if (verdict === 'retry' && run.replayable) {
       run.abort()
       return attempt(exchange)
@@ -243,7 +243,7 @@ const attemptEvents: AttemptEvents = {
   },
   upgraded(run, fields, socket) {
     const { exchange } = run
-    const verdict = endAttempt(run, { status: 101, headersMs: exchange.runtime.deadlines.now() - run.startedAt })
+    const verdict = endAttempt(run, { status: 101, headersMs: run.ageMs })
     if (verdict === 'retry') {
       socket.destroy()
       return attempt(exchange)
@@ -266,10 +266,7 @@ const attemptEvents: AttemptEvents = {
 
 function connectorAnswered(run: UpstreamAttempt, response: Response): void {
   const { exchange } = run
-  const verdict = endAttempt(run, {
-    status: response.status,
-    headersMs: run.exchange.runtime.deadlines.now() - run.startedAt,
-  })
+  const verdict = endAttempt(run, { status: response.status, headersMs: run.ageMs })
   if (verdict === 'retry' && run.replayable) {
     dispose(response)
     run.abort()
@@ -281,17 +278,17 @@ function connectorAnswered(run: UpstreamAttempt, response: Response): void {
 
 function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | undefined {
   const { exchange } = run
+  let verdict: 'retry' | 'fail' | undefined
   for (const step of exchange.compiled?.onAttemptEnd ?? []) {
     try {
-      const verdict = step.run(exchange, run, outcome)
-      if (verdict === 'retry' && exchange.attempts >= mostAttempts) return 'fail'
-      if (verdict === 'retry' || verdict === 'fail') return verdict
-      if (isThenable(verdict)) disregard(exchange, 'onAttemptEnd', step.plugin, verdict)
+      const said = step.run(exchange, run, outcome)
+      if (said === 'retry' || said === 'fail') verdict ??= said
+      else if (isThenable(said)) disregard(exchange, 'onAttemptEnd', step.plugin, said)
     } catch (error) {
       logFailure(exchange, pluginFailure(step.plugin, 'onAttemptEnd', error))
     }
   }
-  return undefined
+  return verdict === 'retry' && exchange.attempts >= mostAttempts ? 'fail' : verdict
 }
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])

@@ -201,7 +201,7 @@ describe('onAttemptEnd', () => {
     expect(await ask(without)).toBe('200 hello')
   })
 
-  test('the first to say something decides, from the last plugin to the first', async () => {
+  test('the first to say something decides, from the last plugin to the first; all hear', async () => {
     const backend = await recordingBackend(() => responseText(503))
     const asked: string[] = []
     const saying = (name: string, verdict: 'retry' | 'fail' | undefined) =>
@@ -217,7 +217,7 @@ describe('onAttemptEnd', () => {
       saying('c', undefined),
     ])
     expect(await ask(running)).toBe('503 ')
-    expect(asked).toEqual(['c1', 'b1', 'c2', 'b2', 'a2'])
+    expect(asked).toEqual(['c1', 'b1', 'a1', 'c2', 'b2', 'a2'])
   })
 
   test('one that throws, or answers later, says nothing; the request goes on', async () => {
