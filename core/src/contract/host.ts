@@ -26,6 +26,8 @@ export interface Host {
     now(): number
     /** Runs a task at an interval until the generation is let go. A task still running is not started again. */
     every(ms: number, task: () => Awaitable<void>): void
+    /** Runs a task once. Nothing calls it off but what it returns, not even the end of the generation. */
+    after(ms: number, task: () => void): () => void
   }
   /** Aborted when a newer generation has taken over; requests begun before may still run. */
   readonly draining: AbortSignal

@@ -237,6 +237,25 @@ describe('the clock', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test('runs a task once, also when the generation has gone, unless it is called off', async () => {
+    vi.useFakeTimers()
+    const { generation, host, lines } = make()
+    const ran: string[] = []
+    host.clock.after(10, () => void ran.push('early'))
+    host.clock.after(20, () => {
+      throw new Error('boom')
+    })
+    host.clock.after(30, () => void ran.push('late'))
+    host.clock.after(30, () => void ran.push('never'))()
+    await vi.advanceTimersByTimeAsync(20)
+    await generation.release()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(ran).toEqual(['early', 'late'])
+    expect(lines.map(([, message, fields]) => [message, fields])).toEqual([
+      ['a task failed', { plugin: 'tested', err: new Error('boom') }],
+    ])
+  })
+
   test('tells the time', () => {
     vi.useFakeTimers({ now: 1234 })
     expect(make().host.clock.now()).toBe(1234)

@@ -1,5 +1,6 @@
 import type { Host, Log } from '../contract/host.ts'
 import type { Generation } from './generation.ts'
+import type { Platform } from './platform.ts'
 
 /** What a plugin gets of its generation. */
 export function createHost(generation: Generation, plugin: string): Host {
@@ -25,6 +26,7 @@ export function createHost(generation: Generation, plugin: string): Host {
         const stop = platform.every(ms, () => void run())
         generation.defer(plugin, stop)
       },
+      after: runOnce(platform, log),
     },
     draining: generation.draining,
     closing: generation.store.closing.signal,
@@ -50,6 +52,18 @@ export function createHost(generation: Generation, plugin: string): Host {
       return { post: message => channel.post(message) }
     },
   }
+}
+
+/** Knows nothing of the generation: state that outlives it may keep this. */
+function runOnce(platform: Platform, log: Log): Host['clock']['after'] {
+  return (ms, task) =>
+    platform.after(ms, () => {
+      try {
+        task()
+      } catch (error) {
+        log.error('a task failed', { err: error })
+      }
+    })
 }
 
 function pluginLog(log: Log, plugin: string): Log {

@@ -13,6 +13,8 @@ export interface Platform {
   now(): number
   /** Runs a task at an interval, without holding the process for it. What it returns ends that. */
   every(ms: number, task: () => void): () => void
+  /** Likewise, once. */
+  after(ms: number, task: () => void): () => void
   /** How to connect to a target; pools of one name are one. */
   pool(origin: string, service: ServiceModel): { readonly name: string; create(): RequestPool }
 }
@@ -23,6 +25,10 @@ export const machine: Platform = {
   every(ms, task) {
     const timer = setInterval(task, ms).unref()
     return () => clearInterval(timer)
+  },
+  after(ms, task) {
+    const timer = setTimeout(task, ms).unref()
+    return () => clearTimeout(timer)
   },
   pool(origin, { protocol, pool, tls }) {
     const options = {

@@ -38,6 +38,14 @@ export class GatewayClock implements TestClock {
     return () => void this.#tasks.delete(task)
   }
 
+  readonly after = (ms: number, run: () => void): (() => void) => {
+    const stop = this.every(ms, () => {
+      stop()
+      run()
+    })
+    return stop
+  }
+
   async advance(time: Duration): Promise<void> {
     const span = parseDuration(time)
     if (span === undefined)

@@ -290,6 +290,8 @@ test('the clock drives what plugins do by it, each at its moment', async () => {
     setup(host) {
       const start = host.clock.now()
       host.clock.every(400, () => void seen.push(host.clock.now() - start))
+      host.clock.after(1_100, () => void seen.push(host.clock.now() - start))
+      host.clock.after(1_100, () => expect.fail('it was called off'))()
       return { onRoute: () => ({ onFinish: (_, { durationMs }) => void seen.push(durationMs) }) }
     },
   })
@@ -299,11 +301,11 @@ test('the clock drives what plugins do by it, each at its moment', async () => {
   expect(gateway.clock.now()).toBe(startAt.getTime())
   const pending = gateway.fetch('/')
   await gateway.clock.advance('1500ms')
-  expect([(await pending).status, seen]).toEqual([504, [400, 800, 1000, 1200]])
+  expect([(await pending).status, seen]).toEqual([504, [400, 800, 1000, 1100, 1200]])
   expect(gateway.clock.now()).toBe(startAt.getTime() + 1500)
   await gateway.close()
   await gateway.clock.advance('1m')
-  expect(seen).toHaveLength(4)
+  expect(seen).toHaveLength(5)
 })
 
 test('reloads, logs, and gives up what is under way when it is closed', async () => {

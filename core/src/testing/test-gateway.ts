@@ -89,6 +89,7 @@ export async function testGateway(config: unknown, options: TestGatewayOptions =
     deadlines: clock.deadlines,
     now: clock.now,
     every: clock.every,
+    after: clock.after,
     pool(origin, { name }) {
       const answer = upstreams[origin] ?? upstreams[name] ?? missing(name, origin, Object.keys(upstreams))
       const keep = (key: string, request: Request) => received.set(key, [...(received.get(key) ?? []), request])
