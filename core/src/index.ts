@@ -47,6 +47,7 @@ export type {
   Awaitable,
   Connection,
   GatewayHooks,
+  Hedge,
   Outcome,
   Route,
   RouteHooks,
@@ -58,6 +59,7 @@ export type {
   TargetConnection,
   TargetQuestion,
   Tunnel,
+  Verdict,
 } from './contract/hooks.ts'
 export type {
   Balancer,

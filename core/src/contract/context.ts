@@ -62,8 +62,12 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
   /** What the request asks to become, on a route that takes it: see onTunnel. */
   readonly upgrade: 'websocket' | undefined
   readonly client: Client
-  /** Aborted when the client goes away or the route's total time is over. */
+  /** Aborted when the client goes away or the request's time is over. */
   readonly signal: AbortSignal
+  /** Milliseconds until the request's time is over: the route's total time, or less by `limitTime`. Infinity: it has no end. */
+  readonly timeLeftMs: number
+  /** Gives the request no more than so many milliseconds from now; what it has left already is never made more. */
+  limitTime(ms: number): void
   /**
    * The value of a slot. A slot listed in `needs` is always set: the route would not have loaded otherwise, and should
    * its writer still have left it out, this throws GATEWAY_SLOT_UNSET rather than return undefined.

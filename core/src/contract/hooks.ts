@@ -32,9 +32,34 @@ export interface Attempt {
   readonly headers: FieldList
   /** Path and query that go upstream. */
   path: string
+  /** The request can be sent again: none of its body was taken, or all that was is kept (see {@link Route.replay}). */
+  readonly replayable: boolean
+  /** Fields of its answer, once that has come: in onAttemptEnd. */
+  readonly answer: FieldList | undefined
+  /**
+   * Milliseconds from its send to the head of its answer, beside the route's timeouts; after them it fails with
+   * GATEWAY_UPSTREAM_HEAD_TIMEOUT. 0 is no limit, and what it is unless onAttempt writes another.
+   */
+  timeoutMs: number
+  /** What becomes of it when it is slow: nothing, unless onAttempt writes it. */
+  hedge: Hedge | undefined
+}
+
+/**
+ * Another attempt beside one that has had no answer for some time, at a target not tried yet. The first answer is taken and
+ * the other attempt given up. Without such a target, or as long as the request's body is not here whole, there is none.
+ */
+export interface Hedge {
+  /** Milliseconds, from the first attempt's send. */
+  readonly afterMs: number
+  /** Asked when they are over. */
+  may(): boolean
 }
 
 export type Outcome = { readonly status: number; readonly headersMs: number } | { readonly error: GatewayError }
+
+/** What is to follow an attempt: another, at once or later, or none. */
+export type Verdict = 'retry' | { readonly retryInMs: number } | 'fail'
 
 /**
  * Two connections that speak HTTP no more: client and upstream have agreed on another protocol. The gateway passes bytes
@@ -96,10 +121,12 @@ export interface RouteHooks<Needs extends AnySlot = never, P = Readonly<Record<s
   /** Before each send. */
   onAttempt?(ctx: Context<Needs, P>, attempt: Attempt): Awaitable<void>
   /**
-   * Status or error of the attempt is known, nothing of it has reached the client. 'retry' asks for another attempt, which
-   * happens when the request can still be sent again (at most 16 attempts in all); 'fail' forbids it. The first plugin that says either decides; all hear.
+   * Status or error of the attempt is known, nothing of it has reached the client. 'retry' asks for another attempt, at a
+   * target not tried yet where there is one, `retryInMs` for one in so many milliseconds; it happens when the request can
+   * still be sent again (at most 16 attempts in all). 'fail' forbids it. The first plugin that says something decides; all
+   * hear.
    */
-  onAttemptEnd?(ctx: Context<Needs, P>, attempt: Attempt, outcome: Outcome): 'retry' | 'fail' | void
+  onAttemptEnd?(ctx: Context<Needs, P>, attempt: Attempt, outcome: Outcome): Verdict | void
   /** May change the head, or replace the answer. Sees the kernel's own answers and other plugins' too. */
   onResponse?(ctx: Context<Needs, P>, head: ResponseHead): Awaitable<Reply | void>
   onResponseBody?(ctx: Context<Needs, P>, head: ResponseHead): BodyFilter | void
@@ -124,6 +151,11 @@ export interface Route<Options> {
   readonly service: string | undefined
   /** Milliseconds; 0 is none. What a plugin that returns hooks writes here holds in place of what is configured. */
   readonly timeouts: { connect: number; head: number; idle: number; total: number }
+  /**
+   * Bytes of a request's body that are kept until its answer has come, so that it can be sent again; a longer body is sent
+   * once. 0, unless a plugin that returns hooks writes more.
+   */
+  readonly replay: { bytes: number }
   /** This plugin's options on this route. */
   readonly options: Options | undefined
   /** Reports what is wrong with the route; all problems are shown together and the config is not loaded. */

@@ -1,26 +1,32 @@
 import { type Duplex, Readable } from 'node:stream'
 import { GatewayError } from '../contract/errors.ts'
-import type { Attempt } from '../contract/hooks.ts'
+import type { Attempt, Hedge } from '../contract/hooks.ts'
+import type { DeadlineOwner } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
 import type { ClientStream, ClientStreamHandler } from '../http1/wire.ts'
 import type { UpstreamTarget } from '../upstream/target.ts'
 import type { Exchange, ResponseSource } from './exchange.ts'
 import { FilterChain } from './filter-chain.ts'
 import { asGatewayError } from './plugin-failure.ts'
-import { Upload } from './upload.ts'
+import { type Response, upstreamResponse } from './response.ts'
+import { Upload, type UploadTarget } from './upload.ts'
 
-/** What an attempt tells dispatch.ts. Static, so that none is made per request. */
+/** What an attempt tells attempts.ts. Static, so that none is made per request. */
 export interface AttemptEvents {
-  head(attempt: UpstreamAttempt, status: number, reason: string, fields: Fields, bodyLength: number): void
+  /** Its head is here, or the upstream took the upgrade. */
+  answered(attempt: UpstreamAttempt, response: Response): void
   data(exchange: Exchange, chunk: Uint8Array): boolean
   end(exchange: Exchange, trailers: Fields | undefined): void
-  /** The upstream took the upgrade. */
-  upgraded(attempt: UpstreamAttempt, fields: Fields, socket: Duplex): void
   failed(attempt: UpstreamAttempt, error: GatewayError): void
+  /** The time of its hedge has come. */
+  slow(attempt: UpstreamAttempt): void
 }
 
+/** Bytes of an answer that nobody wants, up to which it is read all the same so that its connection stays. */
+const mostUnwanted = 65_536
+
 /** One request to one target over the kernel's HTTP client. */
-export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSource {
+export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSource, DeadlineOwner {
   readonly number: number
   readonly target: UpstreamTarget
   readonly headers: Fields
@@ -28,11 +34,20 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
   readonly exchange: Exchange
   client: ClientStream | undefined
   readonly startedAt: number
+  answer: Fields | undefined = undefined
+  timeoutMs = 0
+  hedge: Hedge | undefined = undefined
+  /** Of its hedge, then of its own time. */
+  deadline = 0
+  deadlineIndex = -1
   /** Its response was taken: what fails from now on can only cut the client's response off. */
   accepted = false
-  #over = false
+  /** Nothing that still comes of it counts. */
+  over = false
   #connected = false
-  #upload: Upload | undefined
+  #timesOutAt = Infinity
+  /** Where its body goes. */
+  #sink: UploadTarget | undefined
   #body: Readable | undefined
   readonly #events: AttemptEvents
 
@@ -66,9 +81,38 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     if (this.#connected) this.#startUpload()
   }
 
-  /** Nothing of the request's body has been taken from the client, so it can be sent again. */
   get replayable(): boolean {
-    return this.#upload === undefined
+    const { upload } = this.exchange
+    return upload === undefined || upload.replayable
+  }
+
+  /** Starts the clock for what onAttempt has written. */
+  watch(): void {
+    const { delays } = this.exchange.runtime
+    const now = delays.now()
+    const { timeoutMs, hedge } = this
+    if (timeoutMs > 0) this.#timesOutAt = now + timeoutMs
+    const first = Math.min(this.#timesOutAt, hedge !== undefined && hedge.afterMs > 0 ? now + hedge.afterMs : Infinity)
+    if (first === Infinity) return
+    this.deadline = first
+    delays.add(this)
+  }
+
+  onDeadline(): void {
+    const { exchange, target, timeoutMs } = this
+    if (exchange.runtime.delays.now() >= this.#timesOutAt) {
+      const message = `${target.url}: no response head within the ${timeoutMs} ms of an attempt`
+      return this.fail(new GatewayError('GATEWAY_UPSTREAM_HEAD_TIMEOUT', message))
+    }
+    if (this.#timesOutAt !== Infinity) this.deadline = this.#timesOutAt
+    this.#events.slow(this)
+  }
+
+  /** Its answer is the one. */
+  accept(): void {
+    this.accepted = true
+    this.#disarm()
+    this.exchange.upload?.release()
   }
 
   onConnected(): void {
@@ -79,12 +123,18 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
 
   #startUpload(): void {
     const { exchange, client } = this
-    if (exchange.stream.bodyLength === 0 || client === undefined || this.#upload !== undefined || this.#over) return
-    this.#upload = new Upload(exchange, client, exchange.uploadFilters, error => this.#fail(asGatewayError(error)))
-    exchange.stream.readBody(this.#upload)
+    if (exchange.stream.bodyLength === 0 || client === undefined || this.#sink !== undefined || this.over) return
+    this.#uploadTo(client)
   }
 
-  /** Plugins are asked once a request, and only whoever has not begun to read the body can be tried again. */
+  #uploadTo(sink: UploadTarget): void {
+    const { exchange } = this
+    this.#sink = sink
+    exchange.upload ??= new Upload(exchange)
+    exchange.upload.flowTo(sink, error => this.fail(asGatewayError(error)))
+  }
+
+  /** Plugins are asked once a request: what their filters made of the body is what further attempts get. */
   #openFilters(): void {
     const { exchange } = this
     if (exchange.stream.bodyLength === 0 || exchange.compiled === undefined || this.number > 1) return
@@ -103,10 +153,8 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     this.#openFilters()
     const body = new Readable({
       read: () => {
-        if (this.#upload !== undefined) return stream.resumeBody()
-        const client = { sendData: (chunk: Uint8Array) => body.push(chunk), sendEnd: () => void body.push(null) }
-        this.#upload = new Upload(exchange, client, exchange.uploadFilters, error => this.#fail(asGatewayError(error)))
-        stream.readBody(this.#upload)
+        if (this.#sink !== undefined) return stream.resumeBody()
+        this.#uploadTo({ sendData: chunk => body.push(chunk), sendEnd: () => void body.push(null) })
       },
     })
     // Whoever reads it hears of an error; that nobody does must not end the process.
@@ -124,36 +172,35 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
   }
 
   onHead(status: number, reason: string, fields: Fields, bodyLength: number): void {
-    this.#events.head(this, status, reason, fields, bodyLength)
+    if (!this.over) this.#events.answered(this, upstreamResponse(status, reason, fields, bodyLength))
   }
 
   onUpgrade(_status: number, fields: Fields, socket: Duplex, head: Uint8Array): void {
     // It may break before anybody has a use for it.
     socket.on('error', () => {})
-    if (this.exchange.upgrade !== undefined && !this.#over) {
-      this.#over = true
+    if (this.exchange.upgrade !== undefined && !this.over) {
+      this.#end()
       if (head.byteLength > 0) socket.unshift(head)
-      return this.#events.upgraded(this, fields, socket)
+      this.exchange.upgraded = socket
+      return this.#events.answered(this, { ...upstreamResponse(101, '', fields, 0), body: socket })
     }
     socket.destroy()
-    this.#fail(new GatewayError('GATEWAY_UPSTREAM_INVALID', `${this.target.url} switched protocols unasked`))
+    this.fail(new GatewayError('GATEWAY_UPSTREAM_INVALID', `${this.target.url} switched protocols unasked`))
   }
 
   onData(chunk: Uint8Array): boolean {
-    return this.#over ? true : this.#events.data(this.exchange, chunk)
+    return this.over ? true : this.#events.data(this.exchange, chunk)
   }
 
   onEnd(trailers: Fields | undefined): void {
-    if (this.#over) return
-    this.#over = true
-    this.#upload?.stop()
+    if (this.over) return
+    this.#end()
     this.#events.end(this.exchange, trailers)
   }
 
   onError(error: GatewayError): void {
-    if (this.#over) return
-    this.#over = true
-    this.#upload?.stop()
+    if (this.over) return
+    this.#end()
     this.#events.failed(this, error)
   }
 
@@ -161,18 +208,36 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     this.client?.resumeBody()
   }
 
-  /** Ends the attempt without a word to dispatch.ts. */
+  /** Ends the attempt without a word to attempts.ts. */
   abort(): void {
-    if (this.#over) return
-    this.#over = true
-    this.#upload?.stop()
+    if (this.over) return
+    this.#end()
     this.client?.abort()
     this.#body?.destroy(new GatewayError('GATEWAY_CLIENT_CLOSED', "the request's body is not sent any more"))
   }
 
-  #fail(error: GatewayError): void {
-    if (this.#over) return
+  /** As {@link abort}, for an answer that is not wanted: a short one costs less than another connection. */
+  decline({ body, bodyLength }: Response): void {
+    const { stream, upload, compiled } = this.exchange
+    const isSent = stream.bodyLength === 0 || upload?.whole === true
+    const isShort = body === 'arrives' && bodyLength >= 0 && bodyLength <= mostUnwanted
+    if (isSent && isShort && compiled?.timeouts.idle !== 0) this.#end()
+    else this.abort()
+  }
+
+  fail(error: GatewayError): void {
+    if (this.over) return
     this.abort()
     this.#events.failed(this, error)
+  }
+
+  #end(): void {
+    this.over = true
+    this.#disarm()
+    if (this.#sink !== undefined) this.exchange.upload?.leave(this.#sink)
+  }
+
+  #disarm(): void {
+    if (this.deadlineIndex !== -1) this.exchange.runtime.delays.remove(this)
   }
 }

@@ -11,13 +11,10 @@ export function openConnector(
   run: UpstreamAttempt,
   connector: Connector,
   answered: (run: UpstreamAttempt, response: Response) => void,
-  failed: (run: UpstreamAttempt, error: GatewayError) => void,
 ): void {
-  const { exchange } = run
-  const turn = ++exchange.turn
-  connector.open(exchange, run, run.openBody()).then(
+  connector.open(run.exchange, run, run.openBody()).then(
     answer => {
-      if (exchange.turn !== turn) return dispose(answer)
+      if (run.over) return dispose(answer)
       try {
         const headers = new Fields()
         for (const [name, value] of answer.headers) headers.append(name, value)
@@ -25,11 +22,9 @@ export function openConnector(
       } catch (cause) {
         dispose(answer)
         const message = `the connector to ${run.target.url} gave an answer that is none: ${reasonOf(cause)}`
-        failed(run, new GatewayError('GATEWAY_PLUGIN_FAILED', message, { cause }))
+        run.fail(new GatewayError('GATEWAY_PLUGIN_FAILED', message, { cause }))
       }
     },
-    error => {
-      if (exchange.turn === turn) failed(run, asGatewayError(error))
-    },
+    error => run.fail(asGatewayError(error)),
   )
 }

@@ -1,34 +1,31 @@
 import type { Reply } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
-import type { Outcome } from '../contract/hooks.ts'
 import { known } from '../http1/known-fields.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import type { Pattern } from '../routing/pattern.ts'
 import { methods } from '../routing/router.ts'
 import { parseTarget } from '../routing/target.ts'
-import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
-import { openConnector } from './connector.ts'
+import { attempt } from './attempts.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
 import { applyFieldRules } from './field-rules.ts'
 import { cutOff, finish, logFailure } from './finish.ts'
 import { forward } from './forward.ts'
 import { prepareForwarding, resolveClient, takeHop } from './forwarded.ts'
-import { asGatewayError, isThenable, pluginFailure, reasonOf } from './plugin-failure.ts'
+import { asGatewayError, pluginFailure, reasonOf } from './plugin-failure.ts'
 import { problemReply } from './problem.ts'
 import { redirectReply } from './redirect.ts'
 import { unrouted, unserved } from './refusals.ts'
-import { adopt, endBody, localResponse, type Response, sendBody, sendHead, upstreamResponse } from './response.ts'
+import { adopt, endBody, localResponse, type Response, sendBody, sendHead } from './response.ts'
 import type { CompiledRoute, Entry, Runtime, Step } from './route.ts'
 import { notOpened, openTunnel, refuseUpgrade, wouldOpen } from './upgrade.ts'
-import { upstreamPath } from './upstream-path.ts'
-import { dispose, disregard, type Phase, walk } from './walk.ts'
+import { type Phase, walk } from './walk.ts'
 
 /**
  * The path of a request, from its head to the last byte of its response:
  *
  *     dispatch    canonical path, route; a CORS preflight: onPreflight
  *     onRequest   each plugin in order; one may answer          ─┐ an error anywhere: onError, problem+json
- *     attempt     pick a target, onAttempt, send, onAttemptEnd   │
+ *     attempt     attempts.ts: onAttempt, send, onAttemptEnd     │
  *     onResponse  in reverse, for upstream's and own answers    ◄┘
  *     respond     head, then the body through the filters
  *     tunnel      instead, after an upgrade: onTunnel, then bytes both ways
@@ -170,150 +167,6 @@ function startAttempts(exchange: Exchange): void {
   attempt(exchange)
 }
 
-function attempt(exchange: Exchange): void {
-  const { compiled } = exchange
-  if (compiled?.action.kind !== 'service') return
-  const { action } = compiled
-  let run: UpstreamAttempt
-  try {
-    const target = action.service.pick(exchange, exchange.unreachable)
-    if (target === undefined) return fail(exchange, action.service.refusal())
-    exchange.attempts++
-    exchange.target = target
-    // A change that a hook makes holds for one attempt; without such hooks the request's own fields serve.
-    const headers = compiled.onAttempt.length > 0 ? exchange.headers.clone() : exchange.headers
-    const named = action.service.preserveHost ? headers.has('host') : compiled.requestHeaders?.setsHost === true
-    if (!named) {
-      headers.removeKnown(1 << known.host)
-      headers.appendOwn(known.host, 'Host', target.authority)
-    }
-    run = new UpstreamAttempt(exchange, target, headers, upstreamPath(exchange, action), attemptEvents)
-  } catch (error) {
-    return fail(exchange, asGatewayError(error))
-  }
-  exchange.attempt = run
-  walk(exchange, attemptPhase, compiled.onAttempt, 0)
-}
-
-const attemptPhase: Phase<Hook<'onAttempt'>> = {
-  hook: 'onAttempt',
-  forward: false,
-  failed: fail,
-  call: (exchange, run) => (exchange.attempt === undefined ? undefined : run(exchange, exchange.attempt)),
-  // The type says that onAttempt returns nothing; a JavaScript plugin that does return something has not answered.
-  answered: (exchange, _reply, _step, index) =>
-    walk(exchange, attemptPhase, exchange.compiled?.onAttempt ?? [], index + 1),
-  done: exchange => {
-    const { attempt: run, compiled } = exchange
-    if (run === undefined || compiled?.action.kind !== 'service') return
-    exchange.source = run
-    try {
-      const { connector } = compiled.action.service
-      if (connector === undefined) run.send()
-      else openConnector(run, connector, connectorAnswered, attemptEvents.failed)
-    } catch (error) {
-      fail(exchange, asGatewayError(error))
-    }
-  },
-}
-
-const attemptEvents: AttemptEvents = {
-  head(run, status, reason, fields, bodyLength) {
-    const { exchange } = run
-    const verdict = endAttempt(run, { status, headersMs: run.ageMs })
-    if (verdict === 'retry' && run.replayable) {
-      run.abort()
-      return attempt(exchange)
-    }
-    run.accepted = true
-    respond(exchange, upstreamResponse(status, reason, fields, bodyLength))
-  },
-  data(exchange, chunk) {
-    // A plugin may keep what it sees: see FilterChain.push.
-    if (exchange.taken !== undefined) return exchange.taken.push(chunk.subarray())
-    if (exchange.headSent) return sendBody(exchange, chunk)
-    // An onResponse hook is still thinking.
-    exchange.early.push(chunk)
-    return false
-  },
-  end(exchange, trailers) {
-    if (exchange.taken !== undefined) exchange.taken.push(null)
-    else if (exchange.headSent) endBody(exchange, trailers)
-    else exchange.earlyEnd = { trailers }
-  },
-  upgraded(run, fields, socket) {
-    const { exchange } = run
-    const verdict = endAttempt(run, { status: 101, headersMs: run.ageMs })
-    if (verdict === 'retry') {
-      socket.destroy()
-      return attempt(exchange)
-    }
-    run.accepted = true
-    exchange.upgraded = socket
-    respond(exchange, { status: 101, reason: '', headers: fields, bodyLength: 0, body: socket, fromUpstream: true })
-  },
-  failed(run, error) {
-    const { exchange } = run
-    if (exchange.taken !== undefined) return void exchange.taken.destroy(error)
-    if (run.accepted) return exchange.headSent ? cutOff(exchange, error) : fail(exchange, error)
-    if (run.client?.reused === true) exchange.foundStale = true
-    if (run.client?.untouched === true) exchange.unreachable = [...(exchange.unreachable ?? []), run.target]
-    const verdict = endAttempt(run, { error })
-    if (run.replayable && verdict !== 'fail' && (verdict === 'retry' || isSafeToRepeat(run, error))) attempt(exchange)
-    else fail(exchange, error)
-  },
-}
-
-function connectorAnswered(run: UpstreamAttempt, response: Response): void {
-  const { exchange } = run
-  const verdict = endAttempt(run, { status: response.status, headersMs: run.ageMs })
-  if (verdict === 'retry' && run.replayable) {
-    dispose(response)
-    run.abort()
-    return attempt(exchange)
-  }
-  run.accepted = true
-  respond(exchange, response)
-}
-
-function endAttempt(run: UpstreamAttempt, outcome: Outcome): 'retry' | 'fail' | undefined {
-  const { exchange } = run
-  let verdict: 'retry' | 'fail' | undefined
-  for (const step of exchange.compiled?.onAttemptEnd ?? []) {
-    try {
-      const said = step.run(exchange, run, outcome)
-      if (said === 'retry' || said === 'fail') verdict ??= said
-      else if (isThenable(said)) disregard(exchange, 'onAttemptEnd', step.plugin, said)
-    } catch (error) {
-      logFailure(exchange, pluginFailure(step.plugin, 'onAttemptEnd', error))
-    }
-  }
-  return verdict === 'retry' && exchange.attempts >= mostAttempts ? 'fail' : verdict
-}
-
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-/** Attempts that the kernel makes by itself. */
-const maxAttempts = 3
-/** Attempts altogether: a plugin that asks for another every time must not go on for ever. */
-const mostAttempts = 16
-
-/**
- * The only retries that the kernel makes by itself (RFC 9110 section 9.2.2): of a request that never left, at a target
- * not yet tried, and of an idempotent one whose kept-alive connection turned out to be closed.
- */
-function isSafeToRepeat(run: UpstreamAttempt, error: GatewayError): boolean {
-  const { exchange, client } = run
-  if (!error.retryable || client === undefined || exchange.attempts >= maxAttempts) return false
-  if (client.untouched) {
-    const action = exchange.compiled?.action
-    return (
-      action?.kind === 'service' &&
-      action.service.candidates.some(target => exchange.unreachable?.includes(target) !== true)
-    )
-  }
-  return client.reused && idempotent.has(exchange.method)
-}
-
 /** Lets plugins see the head on its way back, then sends it. */
 function respond(exchange: Exchange, response: Response): void {
   adopt(exchange, response)
@@ -365,6 +218,7 @@ function fail(exchange: Exchange, error: GatewayError): void {
   exchange.turn++
   exchange.source?.abort()
   exchange.source = undefined
+  exchange.upload?.release()
   if (exchange.headSent) return cutOff(exchange, error)
   logFailure(exchange, error)
   if (exchange.failing) {
@@ -408,16 +262,16 @@ function problemResponse(exchange: Exchange, error: GatewayError): Response {
 
 const exchangeEvents: ExchangeEvents = {
   client: resolveClient,
+  answered: respond,
+  failed: fail,
   aborted(exchange, error) {
     finish(exchange, error)
   },
   timedOut(exchange) {
     exchange.deadline = 0
     exchange.overdue = true
-    const error = new GatewayError(
-      'GATEWAY_TIMEOUT',
-      `the request took longer than ${exchange.compiled?.timeouts.total} ms`,
-    )
+    const ms = Math.round(exchange.runtime.deadlines.now() - exchange.startedAt)
+    const error = new GatewayError('GATEWAY_TIMEOUT', `the request's time was over after ${ms} ms`)
     exchange.abortSignal(error)
     if (exchange.headSent) cutOff(exchange, error)
     else fail(exchange, error)

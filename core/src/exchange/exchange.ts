@@ -15,6 +15,7 @@ import { requestId } from './request-id.ts'
 import type { Response } from './response.ts'
 import type { CompiledRoute, Entry, Member, Runtime } from './route.ts'
 import { takeBody } from './take-body.ts'
+import type { Upload } from './upload.ts'
 
 /** What can be told to go on once the client takes bytes again, or to stop for good. */
 export interface ResponseSource {
@@ -61,7 +62,10 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   prepared = false
   /** It was sent by a plugin for another exchange, which is the one to be logged. */
   readonly forwarded: boolean
+  /** The last that was begun. */
   attempt: UpstreamAttempt | undefined
+  /** Those under way beside each other. */
+  race: Set<UpstreamAttempt> | undefined
   response: Response | undefined
   /** Body that came while onResponse was waited for; the source is paused after its first piece. */
   readonly early: Uint8Array[] = []
@@ -74,20 +78,21 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   failing = false
   /** A hook failed on the way of an error: the answer passes no more hooks. */
   lastWord = false
-  /** The route's total time is over. */
+  /** Its time is over. */
   overdue = false
   status = 0
   bytesIn = 0
   bytesOut = 0
   error: GatewayError | undefined
   target: Summary['target']
-  /** Targets that an attempt found no connection to. */
-  unreachable: readonly UpstreamTarget[] | undefined
+  /** Targets that attempts have been made at in vain, or are being made. */
+  tried: readonly UpstreamTarget[] | undefined
   /** A kept connection was found closed under it, and others may be: the next attempt gets one of its own. */
   foundStale = false
   filters: FilterChain | undefined
   /** Of the request's body. */
   uploadFilters: FilterChain | undefined
+  upload: Upload | undefined
 
   /** See http1/deadlines.ts. */
   deadline = 0
@@ -149,6 +154,17 @@ export class Exchange implements Context, Member, ServerStreamHandler {
     return this.#controller.signal
   }
 
+  get timeLeftMs(): number {
+    return this.deadline === 0 ? Infinity : Math.max(0, this.deadline - this.runtime.deadlines.now())
+  }
+
+  limitTime(ms: number): void {
+    // A tunnel's time is not limited, nor what has ended.
+    if (this.finished || this.overdue || this.tunnel !== undefined || !(ms < this.timeLeftMs)) return
+    this.deadline = this.runtime.deadlines.now() + ms
+    this.runtime.deadlines.add(this)
+  }
+
   get<S extends AnySlot>(slot: S): SlotValue<S> | ([S] extends [never] ? never : undefined) {
     const value = this.#slots?.[slot.index]
     if (value === undefined) this.#checkUnneeded(slot)
@@ -175,6 +191,14 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   abortSignal(error: GatewayError): void {
     this.#aborted ??= error
     this.#controller?.abort(error)
+  }
+
+  answered(response: Response): void {
+    this.#events.answered(this, response)
+  }
+
+  failed(error: GatewayError): void {
+    this.#events.failed(this, error)
   }
 
   forward(init: ForwardInit = {}): Promise<Forwarded> {
@@ -219,6 +243,10 @@ const noSlots = (): unknown[] => new Array(slotCount()).fill(undefined)
 /** What happens to an exchange from outside, and what it has to ask policy for. Static, so that none is made per request. */
 export interface ExchangeEvents {
   client(exchange: Exchange): Client
+  /** An attempt's answer is to be the response. */
+  answered(exchange: Exchange, response: Response): void
+  /** No attempt will have one. */
+  failed(exchange: Exchange, error: GatewayError): void
   aborted(exchange: Exchange, error: GatewayError): void
   timedOut(exchange: Exchange): void
   forward(exchange: Exchange, init: ForwardInit): Promise<Forwarded>

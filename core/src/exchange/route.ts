@@ -33,6 +33,8 @@ export interface CompiledRoute extends Steps {
   readonly neededSlots: ReadonlyMap<string, number>
   /** Milliseconds; 0 is none. */
   readonly timeouts: AttemptTimeouts & { readonly total: number }
+  /** Bytes of a body that are kept to be sent again. */
+  readonly replayBytes: number
   readonly requestHeaders: FieldRules | undefined
   readonly responseHeaders: FieldRules | undefined
 }
@@ -57,6 +59,8 @@ export interface Runtime {
   readonly timeoutStatus: number
   /** By whose clock its time is told. */
   readonly deadlines: Deadlines
+  /** Likewise, to within a few milliseconds, for waits that may be short. */
+  readonly delays: Deadlines
   readonly tunnels: OpenTunnels
   /** Counts an exchange in; the generation lives until it is counted out. */
   enter(member: Member): void

@@ -42,11 +42,11 @@ export function compileRoute(
   report: Report,
 ): CompiledRoute {
   const path = ['routes', model.name]
-  const timeouts = { ...model.timeouts }
+  const settings = { timeouts: { ...model.timeouts }, replay: { bytes: 0 } }
   const chain: Link[] = []
   const active: RoutePlugin[] = []
   for (const plugin of plugins) {
-    const hooks = askPlugin(plugin, model, timeouts, report)
+    const hooks = askPlugin(plugin, model, settings, report)
     if (hooks === undefined) continue
     chain.push({ plugin: plugin.name, hooks })
     active.push(plugin)
@@ -70,7 +70,8 @@ export function compileRoute(
     plugins: active.map(plugin => plugin.name),
     action: action ?? { kind: 'reply', reply: { status: 500 } },
     neededSlots: neededSlots(active),
-    timeouts,
+    timeouts: settings.timeouts,
+    replayBytes: settings.replay.bytes,
     requestHeaders: compileFieldRules(model.requestHeaders),
     responseHeaders: compileFieldRules(model.responseHeaders),
     onRequest: forward('onRequest'),
@@ -89,7 +90,7 @@ export function compileRoute(
 function askPlugin(
   plugin: RoutePlugin,
   model: RouteModel,
-  timeouts: Route<unknown>['timeouts'],
+  settings: Pick<Route<unknown>, 'timeouts' | 'replay'>,
   report: Report,
 ): RouteHooks | undefined {
   const path = ['routes', model.name, plugin.name]
@@ -99,7 +100,7 @@ function askPlugin(
       name: model.name,
       match: model.match,
       service,
-      timeouts,
+      ...settings,
       options: model.options[plugin.name],
       problem: message =>
         void report({ code: 'CONFIG_ROUTE_REFUSED', message: `plugin "${plugin.name}": ${message}`, path }),

@@ -46,6 +46,7 @@ export class Generation implements Runtime {
   readonly accessLog: boolean
   readonly timeoutStatus: number
   readonly deadlines: Deadlines
+  readonly delays: Deadlines
   readonly store: SharedStore
   readonly tunnels: OpenTunnels
   readonly lease: SharedLease
@@ -69,6 +70,7 @@ export class Generation implements Runtime {
     this.id = id
     this.model = model
     this.deadlines = store.platform.deadlines
+    this.delays = store.platform.delays
     this.store = store
     this.tunnels = store.tunnels
     this.log = log

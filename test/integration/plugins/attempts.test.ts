@@ -58,7 +58,8 @@ describe('onAttempt', () => {
     ])
     expect(seen).toEqual([
       [1, '/path', backend.origin, 0, '1', false],
-      [2, '/path', backend.origin, 0, '1', false],
+      // The answer that is not wanted is still read to its end.
+      [2, '/path', backend.origin, 1, '1', false],
     ])
   })
 

@@ -71,7 +71,8 @@ test('after an upstream that breaks off within its answer', async () => {
 })
 
 test('after a retry', async () => {
-  const backend = await recordingBackend((_request, connection) => responseText(connection === 1 ? 503 : 200))
+  let asked = 0
+  const backend = await recordingBackend(() => responseText(++asked === 1 ? 503 : 200))
   const { all, plugin } = summaries({ onAttemptEnd: (_ctx, { number }) => (number === 1 ? 'retry' : undefined) })
   await ask(await startProxy(backend.origin, [plugin]))
   expect(all).toEqual([{ ...none, status: 200, attempts: 2, target: backend.origin }])

@@ -146,9 +146,10 @@ test('a route is shown to each plugin once a generation, with its own options al
   })
   await gateway.fetch('http://x/b')
   const timeouts = { connect: 5_000, head: 30_000, idle: 60_000, total: 0 }
+  const settings = { timeouts, replay: { bytes: 0 } }
   expect(seen).toEqual([
-    { name: 'a', match: 'GET /a/:id', service: 's', timeouts, options: undefined },
-    { name: 'b', match: 'ANY /b', service: undefined, timeouts, options: undefined },
+    { name: 'a', match: 'GET /a/:id', service: 's', ...settings, options: undefined },
+    { name: 'b', match: 'ANY /b', service: undefined, ...settings, options: undefined },
   ])
 })
 
