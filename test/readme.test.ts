@@ -108,9 +108,11 @@ describe.each(packages)('%s', folder => {
     expect(plugins).not.toEqual([])
     const page = read(`${folder}/README.md`)
     for (const { definition } of plugins) {
-      const { options, routeOptions, serviceOptions } = definition
+      const { options, routeOptions, serviceOptions, extensions = [] } = definition
       const keys = [options, routeOptions, serviceOptions].flatMap(keysOf)
       expect(keys.filter(key => !page.includes(`\n| \`${key}\` |`))).toEqual([])
+      const more = extensions.flatMap(extension => keysOf(extension.options))
+      expect(more.filter(key => !page.includes(`\`${key}`))).toEqual([])
     }
   })
 })

@@ -23,6 +23,7 @@ import { defaultPathOptions } from './routing/canonical-path.ts'
 import { listenerOfUrl } from './routing/listener-of-url.ts'
 import { inSlices } from './slices.ts'
 import type { ConnectionInfo } from './tunnel/open-tunnels.ts'
+import type { DiscoveryInfo } from './upstream/service.ts'
 
 export interface GatewayOptions {
   /** Default: JSON lines on standard output at the config's level. */
@@ -36,6 +37,8 @@ export interface GenerationInfo {
   readonly inFlight: number
   /** The longest-running of these, at most 20. */
   readonly holders: readonly Holder[]
+  /** How it stands with the services whose targets are discovered. */
+  readonly discoveries: readonly DiscoveryInfo[]
 }
 
 export interface ReloadResult {
@@ -157,6 +160,7 @@ export class Kernel implements Gateway {
       state: generation === this.#current && this.#closed === undefined ? ('serving' as const) : ('draining' as const),
       inFlight: generation.inFlight,
       holders: generation.holders(),
+      discoveries: Array.from(generation.services.values(), ({ service }) => service.discoveryInfo ?? []).flat(),
     })
     return [...new Set([this.#current, ...this.#draining])].filter(({ released }) => !released).map(info)
   }

@@ -55,7 +55,7 @@ warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
     configFile: file,
     addresses: [{ url }],
     generation: 1,
-    workers: [{ worker: 0, generations: [{ id: 1, state: 'serving', inFlight: 0, holders: [] }] }],
+    workers: [{ worker: 0, generations: [{ id: 1, state: 'serving', inFlight: 0, holders: [], discoveries: [] }] }],
     warnings: [{ code: 'CONFIG_UNUSED_SERVICE', file, line: 8 }],
   })
   expect(explained.code).toBe(0)

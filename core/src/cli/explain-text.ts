@@ -92,9 +92,9 @@ function actionLines(action: ActionExplanation): string[] {
   if (action.kind === 'reply') {
     return [`${action.status}`, ...Object.entries(action.headers).map(([name, value]) => `${name}: ${value}`)]
   }
-  const { service, origin, protocol, balance, connector, discover, targets, path } = action
+  const { service, origin, protocol, balance, connector, discover, stale, targets, path } = action
   const how = [balance.use, connector === null ? protocol : `connector ${connector.use}`]
-  if (discover !== null) how.push(`targets of ${discover.use}`)
+  if (discover !== null) how.push(`targets of ${discover.use}${stale === undefined ? '' : `, stale: ${stale}`}`)
   const [only, ...others] = targets
   const weighted = others.some(({ weight }) => weight !== only?.weight)
   return [

@@ -3,7 +3,7 @@ import type { GenerationInfo } from '../gateway.ts'
 import { defineCommandOf } from './command.ts'
 import type { Status } from './control-table.ts'
 import { formatDuration } from './format-duration.ts'
-import { shortName } from './report.ts'
+import { count, shortName } from './report.ts'
 import { rows } from './rows.ts'
 import { askGateway } from './running.ts'
 
@@ -32,6 +32,7 @@ function textOf(status: Status): string {
         return generations.map(generation => `${whose}${generationLine(generation)}`)
       }),
     ],
+    ['discovery', [...new Set(workers.flatMap(({ generations }) => generations.flatMap(discoveryLines)))]],
     ['shared', shared],
     ['warnings', warnings.map(formatProblem)],
   ])
@@ -47,4 +48,14 @@ function generationLine({ id, state, inFlight, holders }: GenerationInfo): strin
   )
   const more = inFlight > holders.length ? [`${inFlight - holders.length} more`] : []
   return `${line}: ${[...held, ...more].join('; ')}`
+}
+
+/** Of what serves now; workers that agree need one line. */
+function discoveryLines({ state, discoveries }: GenerationInfo): string[] {
+  if (state !== 'serving') return []
+  return discoveries.map(({ service, use, targets, state, reason, since }) => {
+    const found = `${service}: ${count(targets, 'target')} of ${use}`
+    if (state !== 'stale') return state === 'found' ? found : `${found}, which has not said anything yet`
+    return `${found}, stale for ${Math.round((Date.now() - since) / 1_000)} s: ${reason}`
+  })
 }

@@ -1,11 +1,11 @@
 import * as z from 'zod'
-import type { Extension, Points } from '../contract/host.ts'
+import type { Extension, Points, TargetSpec } from '../contract/host.ts'
 import type { Sliced } from '../slices.ts'
 import { snapshot } from './equal.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report, unknownKey, validate } from './issues.ts'
 import type { Choice, ServiceModel } from './model.ts'
 import type { PluginList } from './normalise-plugins.ts'
-import { serviceShape } from './schema.ts'
+import { serviceShape, targetSpec } from './schema.ts'
 
 export function* readServices(value: unknown, plugins: PluginList, report: Report): Sliced<ServiceModel[]> {
   const schema = withOptionsOf(plugins, 'serviceOptions', serviceShape)
@@ -27,9 +27,7 @@ export function* readServices(value: unknown, plugins: PluginList, report: Repor
       chosen === undefined ? undefined : readChoice(chosen, point, [...path, key], plugins, report)
     services.push({
       name,
-      targets: (read.targets ?? []).map(target =>
-        typeof target === 'string' ? { url: target, weight: 1 } : { ...target, weight: target.weight ?? 1 },
-      ),
+      targets: (read.targets ?? []).map(target => ({ ...target, weight: target.weight ?? 1 })),
       discover: choose('discovery', 'discover', read.discover),
       balance: choose('balancer', 'balance', read.balance) ?? { use: 'roundRobin', options: undefined },
       connector: choose('connector', 'connector', read.connector),
@@ -41,6 +39,15 @@ export function* readServices(value: unknown, plugins: PluginList, report: Repor
     })
   }
   return services
+}
+
+const foundSchema = targetSpec()
+
+/** A target that a provider found: undefined, and why told, when it is none. */
+export function readFoundTarget(given: unknown, tell: (fault: string) => void): TargetSpec | undefined {
+  const url: unknown = Reflect.get(Object(given), 'url')
+  const about = typeof url === 'string' ? `${url}: ` : ''
+  return parse(foundSchema, given, [], ({ path, message }) => tell(`${about}${[...(path ?? []), message].join(' ')}`))
 }
 
 function readChoice(

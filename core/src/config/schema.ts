@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import type { TargetSpec } from '../contract/host.ts'
 import { defaultHttp2Limits } from '../http2/server-limits.ts'
 import { Secret, toSecret } from './environment/secret.ts'
 import { lintCodes } from './lint-codes.ts'
@@ -189,15 +190,17 @@ const target = z.strictObject({
   metadata: table(z.string(), z.string()).optional(),
 })
 
+/** What a service's `targets` lists: an origin, or `{ url, weight, priority, zone, metadata }`. For plugins' options, too. */
+export function targetSpec(): z.ZodType<TargetSpec, string | TargetSpec> {
+  const error = (issue: { readonly input?: unknown }) =>
+    `must be an origin such as 'http://127.0.0.1:3001' or { url, weight }, not ${show(issue.input)}`
+  return z
+    .union([origin, target], { error })
+    .transform((given): TargetSpec => (typeof given === 'string' ? { url: given } : given))
+}
+
 export const serviceShape = {
-  targets: z
-    .array(
-      z.union([origin, target], {
-        error: issue =>
-          `must be an origin such as 'http://127.0.0.1:3001' or { url, weight }, not ${show(issue.input)}`,
-      }),
-    )
-    .optional(),
+  targets: z.array(targetSpec()).optional(),
   discover: choice.optional(),
   balance: choice.optional(),
   connector: choice.optional(),

@@ -88,9 +88,17 @@ export interface TargetSpec {
   readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
-/** Keeps a service's targets up to date. An empty list from a source that failed must not be passed on. */
+/** Keeps a service's targets up to date, from its `watch` until the generation is let go. */
 export interface Discovery {
-  watch(update: (targets: readonly TargetSpec[]) => void): Awaitable<void>
+  /**
+   * `found` takes all targets that there are now; none means that there are none. It may be called at any time, and costs
+   * nothing where nothing changed: of targets that stay, connections and state stay, too. `lost` says that the source
+   * cannot be asked, and why: what was found last stays, shown as stale, until `found` is called again.
+   *
+   * The config is not taken over before it has ended, so it may wait for the first word of its source; it is refused when
+   * this rejects or takes longer than `setupTimeout`. A service that nothing has been found for answers 503.
+   */
+  watch(found: (targets: readonly TargetSpec[]) => void, lost: (reason: string) => void): Awaitable<void>
 }
 
 /** What can be provided by name. */

@@ -111,7 +111,7 @@ function explainService(
   running: CompiledRoute | undefined,
 ): Omit<ServiceExplanation, 'path'> {
   const service = services.find(other => other.name === name)
-  const live = running?.action.kind === 'service' ? running.action.service.targets : undefined
+  const { targets: live, discovery } = running?.action.kind === 'service' ? running.action.service : {}
   const isHost = (field: string) => field.toLowerCase() === 'host'
   const setsHost = Object.keys(requestHeaders?.set ?? {}).some(isHost)
   const keepsHost = service?.preserveHost === true && authority !== '' && !requestHeaders?.remove?.some(isHost)
@@ -121,6 +121,7 @@ function explainService(
     protocol: service?.protocol ?? 'http1',
     balance: extension(service?.balance) ?? { use: 'roundRobin', options: null },
     discover: extension(service?.discover),
+    ...(discovery?.state === 'stale' && { stale: discovery.reason ?? '' }),
     connector: extension(service?.connector),
     targets: live?.map(shownTarget) ?? service?.targets.map(({ url, weight = 1 }) => ({ url, weight })) ?? [],
     host: setsHost ? 'requestHeaders' : keepsHost ? 'client' : 'target',

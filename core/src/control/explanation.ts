@@ -103,6 +103,8 @@ export interface ServiceExplanation {
   readonly protocol: 'http1' | 'http2'
   readonly balance: Extension
   readonly discover: Extension | null
+  /** Why the source of the targets cannot be asked, so that they are those found last; absent when it can. */
+  readonly stale?: string
   readonly connector: Extension | null
   /** Those of the config, or of a running gateway those that it knows now. */
   readonly targets: readonly {

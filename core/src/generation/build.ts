@@ -1,5 +1,6 @@
 import { isAlwaysOn } from '../config/at-work.ts'
 import type { Choice, Model, ServiceModel } from '../config/model.ts'
+import { readFoundTarget } from '../config/normalise-services.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { withoutRequired } from '../config/route-faults.ts'
 import { askAlike } from '../config/share-model.ts'
@@ -8,6 +9,7 @@ import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } fr
 import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
 import { compileInSlices, type Router } from '../routing/router.ts'
 import { createPace, inSlices } from '../slices.ts'
+import { keepFound } from '../upstream/keep-found.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
 import { Service } from '../upstream/service.ts'
 import { guardBalancer } from '../upstream/service-hooks.ts'
@@ -43,11 +45,15 @@ export async function buildGeneration(
   try {
     const plugins = await setUpPlugins(generation, problems)
     if (problems.length > 0) throw new ConfigProblems(problems)
+    const starting: Promise<void>[] = []
     for (const service of model.services) {
       const built = await buildService(generation, service, plugins, before?.services.get(service.name), report)
       generation.services.set(service.name, { model: service, service: built })
+      if (service.discover !== undefined) starting.push(discover(generation, built, service, service.discover, report))
       await pace()
     }
+    // All at once, since each may wait for a word of its source.
+    await Promise.all(starting)
     const known = new Map(before?.model.routes.map((route, place) => [route, before.compiled[place]]))
     for (const route of model.routes) {
       generation.compiled.push(compileRoute(route, plugins, generation.services, known.get(route), report))
@@ -161,19 +167,40 @@ async function buildService(
     hooks,
     changes,
   })
-  const found = service
-  if (discover === undefined) return found
-  const { provided } = await provide(generation, 'discovery', discover, name)
+  return service
+}
+
+/** Keeps the service's targets as its provider finds them. */
+async function discover(
+  generation: Generation,
+  service: Service,
+  model: ServiceModel,
+  choice: Choice,
+  report: (problem: Omit<Problem, 'severity'>) => void,
+): Promise<void> {
+  const { lease, log, services, store } = generation
+  const found = keepFound(service, {
+    use: choice.use,
+    log,
+    now: store.platform.now,
+    // A source that was not stopped in time must not open anything for a generation that is gone.
+    isOver: () => generation.released,
+    read: readFoundTarget,
+    poolOf: url => sharedPool(generation, url, model),
+    // Requests under way keep the pool of a target that went for as long as they need it.
+    letGo({ url, pool }) {
+      const isUsed = services.values().some(other => other.service.targets.some(target => target.pool === pool))
+      if (!isUsed) void lease.letGo(store.platform.pool(url, model).name)
+    },
+  })
   try {
-    const watching = provided.watch(specs => {
-      // A source that was not stopped in time must not open anything for a generation that is gone.
-      if (!generation.released) found.targets = targetsOf(specs, found.targets)
-    })
-    await within(generation.model.setupTimeoutMs, watching)
+    const { provided } = await provide(generation, 'discovery', choice, service.name)
+    await within(generation.model.setupTimeoutMs, provided.watch(found.found, found.lost))
   } catch (error) {
-    throw new ConfigProblems([failure(`discovery "${discover.use}" failed to start`, error, ['services', name])])
+    const path = ['services', service.name]
+    if (error instanceof ConfigProblems) for (const problem of error.problems) report(problem)
+    else report(failure(`discovery "${choice.use}" failed to start`, error, path))
   }
-  return found
 }
 
 async function provideBalancer(generation: Generation, choice: Choice, service: string): Promise<Balancer> {

@@ -85,17 +85,19 @@ export class SharedLease {
   async release(limitMs: number): Promise<SharedFailure[]> {
     this.#released = true
     const failures: SharedFailure[] = []
-    const closing: Promise<void>[] = []
-    for (const name of this.#held) {
-      const entry = this.#entries.get(name)
-      if (entry === undefined || --entry.leases > 0) continue
-      this.#entries.delete(name)
-      const close = async () => within(limitMs, entry.close())
-      closing.push(close().catch(error => void failures.push({ name, error })))
-    }
-    this.#held.clear()
+    const closing = [...this.#held].map(name =>
+      within(limitMs, this.letGo(name)).catch(error => void failures.push({ name, error })),
+    )
     await Promise.all(closing)
     return failures
+  }
+
+  /** Of one value before the end of all. */
+  async letGo(name: string): Promise<void> {
+    const entry = this.#entries.get(name)
+    if (!this.#held.delete(name) || entry === undefined || --entry.leases > 0) return
+    this.#entries.delete(name)
+    await entry.close()
   }
 }
 

@@ -13,6 +13,25 @@ export interface ServiceOptions {
   readonly changes?: Changes
 }
 
+/** How it stands with a service whose targets a provider finds. */
+export interface DiscoveryState {
+  /** The provider's name. */
+  readonly use: string
+  /** `waiting`: it has not said anything yet. `stale`: its source cannot be asked, the targets are those found last. */
+  readonly state: 'waiting' | 'found' | 'stale'
+  /** Why they are stale. */
+  readonly reason?: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+/** The same, for whoever asks how the gateway is. */
+export interface DiscoveryInfo extends DiscoveryState {
+  readonly service: string
+  /** How many it has. */
+  readonly targets: number
+}
+
 /** A named group of targets that serve the same. */
 export class Service {
   readonly name: string
@@ -20,6 +39,8 @@ export class Service {
   readonly connector: Connector | undefined
   readonly hooks: readonly ServiceHooks[]
   readonly changes: Changes
+  /** Undefined when the config lists the targets. */
+  discovery: DiscoveryState | undefined
   readonly #balancer: Balancer
   #targets: readonly UpstreamTarget[]
   #candidates: readonly UpstreamTarget[] = []
@@ -44,6 +65,10 @@ export class Service {
   set targets(targets: readonly UpstreamTarget[]) {
     this.#targets = targets
     this.#seen = -1
+  }
+
+  get discoveryInfo(): DiscoveryInfo | undefined {
+    return this.discovery && { service: this.name, targets: this.#targets.length, ...this.discovery }
   }
 
   /** What can be chosen now: the same list until something changes. */
@@ -95,6 +120,7 @@ export class Service {
   /** What a request is told that no target was picked for. */
   refusal(): GatewayError {
     const why = this.#targets.flatMap(({ url, state }) => (state.available ? [] : `${url} ${state.reasons.join(', ')}`))
+    if (why.length === 0 && this.discovery !== undefined) why.push(discoveryText(this.discovery))
     const message = `service "${this.name}" has no target to send to${why.length === 0 ? '' : `: ${why.join('; ')}`}`
     // The first to come back ends the outage.
     const until = Math.min(
@@ -104,4 +130,9 @@ export class Service {
     const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1_000))
     return new GatewayError('GATEWAY_NO_HEALTHY_TARGET', message, { headers: { 'Retry-After': String(seconds) } })
   }
+}
+
+function discoveryText({ use, state, reason }: DiscoveryState): string {
+  if (state === 'found') return `${use} finds none`
+  return reason === undefined ? `${use} has not found any yet` : `${use} cannot look: ${reason}`
 }

@@ -189,7 +189,9 @@ describe('discovery', () => {
     expect(await askProblem(running)).toBe('503 GATEWAY_NO_HEALTHY_TARGET')
     calls[0]?.update([{ url: a.origin }])
     expect(await ask(running)).toBe('200 a')
-    expect(a.wires).toHaveLength(1)
+    // What had gone was let go of.
+    expect(a.wires).toHaveLength(2)
+    await a.wires[0]?.gone()
   })
 
   test('a target that stays is the same object, for a balancer that knows something about it', async () => {

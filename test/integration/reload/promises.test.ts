@@ -282,7 +282,13 @@ test('6. an old generation goes with its last exchange or its drain time, and te
     const id = expect.stringMatching(/./)
     const sizes = { ageMs: expect.any(Number), bytesIn: 0, bytesOut: expect.any(Number) }
     const held = { id, kind: 'request', route: 'all', client: '127.0.0.1', ...sizes }
-    expect(gateway.generations[1]).toEqual({ id: 1, state: 'draining', inFlight: 2, holders: [held, held] })
+    expect(gateway.generations[1]).toEqual({
+      id: 1,
+      state: 'draining',
+      inFlight: 2,
+      holders: [held, held],
+      discoveries: [],
+    })
     for (const client of [stream, other]) client.socket.destroy()
     await eventually(() => expect([ids(gateway), lines]).toEqual([[2], ['one closed']]))
     const stubborn = await openStream(port)

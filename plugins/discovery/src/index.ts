@@ -1,0 +1,9 @@
+import { definePlugin } from '@gateway/core'
+import { file } from './file.ts'
+import { fixed } from './fixed.ts'
+
+/** Finds the targets of services that say `discover`. */
+export const discovery = definePlugin({
+  name: 'discovery',
+  extensions: [fixed, file],
+})
