@@ -20,7 +20,7 @@ export type { Config, GatewayDefinition, RouteTable } from './config/define-conf
 export { defineConfig, defineGateway } from './config/define-config.ts'
 export { env } from './config/environment/env.ts'
 export { Secret, secret } from './config/environment/secret.ts'
-export { ConfigProblems, type Problem } from './config/problem.ts'
+export { ConfigProblems, type Problem, suggest } from './config/problem.ts'
 export { cidr, duration, fieldName, secretText, size, targetSpec } from './config/schema.ts'
 export type { Duration, Size } from './config/units.ts'
 export type {

@@ -274,6 +274,8 @@ interface RouteBase<ListenerName> {
   listener?: [ListenerName] extends [never]
     ? 'no listener has a name: give it one in listen'
     : ListenerName | readonly ListenerName[]
+  /** With ANY in `match`: these methods and no others. */
+  methods?: readonly Exclude<Method, 'ANY'>[]
   /** Exact or `*.example.com`; any when absent. */
   host?: string | readonly string[]
   /** Header fields the request must have. */

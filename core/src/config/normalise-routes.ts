@@ -113,10 +113,14 @@ function readRoute(name: string, item: unknown, schema: RouteSchema, reading: Ro
   const listeners = readListenerNames(read.listener, reach, [...path, 'listener'], report)
   const hosts = readHosts(read.host, [...path, 'host'], report)
   if (matched === undefined || action === undefined) return undefined
+  if (read.methods !== undefined && matched.methods.length > 0) {
+    const message = `names a method, as "match" does: write "ANY ${matched.pattern.text}" there`
+    report({ code: 'CONFIG_INVALID_MATCH', message, path: [...path, 'methods'] })
+  }
   return {
     name,
     match: read.match,
-    methods: matched.methods,
+    methods: read.methods ?? matched.methods,
     pattern: matched.pattern,
     listeners,
     hosts,

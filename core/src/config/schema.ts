@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import * as z from 'zod'
 import type { TargetSpec } from '../contract/host.ts'
 import { defaultHttp2Limits } from '../http2/server-limits.ts'
+import { methods } from '../routing/router.ts'
 import { Secret, toSecret } from './environment/secret.ts'
 import { lintCodes } from './lint-codes.ts'
 import { type Duration, parseDuration, parseSize, type Size } from './units.ts'
@@ -120,6 +121,7 @@ export const routeShape = {
         : `must be method and path, such as 'GET /users/:id', not ${show(issue.input)}`,
   }),
   listener: names.optional(),
+  methods: z.array(z.literal(methods)).min(1).optional(),
   host: z.union([z.string(), z.array(z.string())], { error: 'must be a host name or an array of them' }).optional(),
   headers: table(ruleName, predicate).optional(),
   query: table(z.string(), predicate).optional(),

@@ -39,6 +39,7 @@ export type ReservedName = (typeof reservedNames)[number] | keyof RouteHooks
 export const reservedNames = [
   'match',
   'listener',
+  'methods',
   'host',
   'headers',
   'query',

@@ -57,6 +57,8 @@ export interface BundleOptions {
   name: string
   /** Modules of the running kernel by import specifier. */
   kernel: Readonly<Record<string, object>>
+  /** What the config file was translated into. Absent: it is code itself. */
+  translated?: string | undefined
 }
 
 /**
@@ -94,9 +96,7 @@ export async function bundleConfig(file: string, graph: Graph, options: BundleOp
       banner: { js: 'module.exports = (async function ($gateway) { "use strict"; void module;' },
       footer: { js: '})' },
       define: { 'import.meta': metaName },
-      plugins: [
-        { name: 'gateway', setup: esbuild => setUp(esbuild, { file, graph, externals, kernel: options.kernel }) },
-      ],
+      plugins: [{ name: 'gateway', setup: esbuild => setUp(esbuild, { file, graph, externals, ...options }) }],
     })
     const [map, script] = ['.map', ''].map(ending =>
       result.outputFiles.find(({ path }) => path === options.name + ending),
@@ -124,9 +124,10 @@ interface Setting {
   graph: Graph
   externals: Bundle['externals']
   kernel: BundleOptions['kernel']
+  translated?: string | undefined
 }
 
-function setUp(esbuild: PluginBuild, { file: entry, graph, externals, kernel }: Setting): void {
+function setUp(esbuild: PluginBuild, { file: entry, graph, externals, kernel, translated }: Setting): void {
   const logical = new Map([[realPath(entry), entry]])
   const fallbacks = [dirname(realPath(entry)), process.cwd(), kernelRoot]
 
@@ -209,6 +210,9 @@ function setUp(esbuild: PluginBuild, { file: entry, graph, externals, kernel }: 
   }))
   esbuild.onLoad({ filter: /./, namespace: 'file' }, async ({ path }) => {
     const watched = logical.get(path) ?? path
+    if (translated !== undefined && watched === entry) {
+      return { contents: translated, loader: 'js', resolveDir: dirname(path) }
+    }
     graph.watch.set(watched, undefined)
     const content = await readFile(path)
     graph.watch.set(watched, contentHash(content))

@@ -13,6 +13,7 @@ import { faultProblems, variableHashes, watchFaults, withoutConsequences } from 
 import { realPath } from './load-resolve.ts'
 import { inTime, type PortableBundle, runBundle } from './load-run.ts'
 import { stuckProblem } from './load-stuck.ts'
+import { atOrigin, isTranslated, translateConfig } from './load-translate.ts'
 
 export type { SourcePlace } from './load-problem.ts'
 
@@ -112,8 +113,17 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
   }
   return inTime(options.timeoutMs, async limit => {
     try {
-      const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {} })
-      const { code, map, problems, externals } = await unlessAborted(bundling, limit.signal)
+      const translation = isTranslated(entry)
+        ? await unlessAborted(
+            collectReadings(readings, () => translateConfig(entry, graph)),
+            limit.signal,
+          )
+        : undefined
+      if (translation !== undefined && translation.translated === undefined) return fail(translation.problems)
+      const translated = translation?.translated?.code
+      const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {}, translated })
+      const { code, map, problems: told, externals } = await unlessAborted(bundling, limit.signal)
+      const problems = [...(translation?.problems ?? []), ...told.map(problem => atOrigin(problem, entry))]
       if (code === undefined) return fail(problems)
       const hash = contentHash(code + JSON.stringify(process.env))
       if (hash === serving?.code && isCodeAlone(changed, graph)) return { ...serving, ...watched(graph) }
@@ -184,12 +194,9 @@ function refuse(file: string): Problem | undefined {
     )
   }
   const extension = extname(file)
-  if (extension === '.yaml' || extension === '.yml') {
-    return problem('CONFIG_YAML_UNSUPPORTED', 'YAML configs are not supported yet', 'Write it as gateway.config.ts.')
-  }
-  if (!/^\.[mc]?[jt]s$/.test(extension)) {
+  if (!isTranslated(file) && !/^\.[mc]?[jt]s$/.test(extension)) {
     const message = `A config cannot be a "${extension}" file`
-    return problem('CONFIG_FORMAT_UNKNOWN', message, 'Configs end in .ts, .mts, .cts, .js, .mjs or .cjs.')
+    return problem('CONFIG_FORMAT_UNKNOWN', message, 'Configs end in .ts, .mts, .cts, .js, .mjs, .cjs, .yaml or .yml.')
   }
   return undefined
 }

@@ -59,11 +59,12 @@ export function locate(
   }
 }
 
-export function placeOf({ file, text }: Source, { start }: Span): SourcePlace {
+export function placeOf({ file, text, origin }: Source, { start }: Span): SourcePlace {
   const lineStart = text.lastIndexOf('\n', start - 1) + 1
   let line = 1
   for (let index = text.indexOf('\n'); index !== -1 && index < start; index = text.indexOf('\n', index + 1)) line += 1
-  return { file, line, column: start - lineStart + 1 }
+  const column = start - lineStart + 1
+  return origin === undefined ? { file, line, column } : (origin(line, column) ?? { file, line: 1, column: 1 })
 }
 
 function walk(from: Binding, path: readonly (string | number)[], here: Found, budget: Budget): Found {

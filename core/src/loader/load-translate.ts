@@ -1,0 +1,107 @@
+import { createRequire, SourceMap, type SourceMapPayload } from 'node:module'
+import { dirname, extname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { readVariable } from '../config/environment/readings.ts'
+import type { Problem } from '../config/problem.ts'
+import { contentHash, type Graph } from './load-bundle.ts'
+import type { SourcePlace } from './load-problem.ts'
+import { kernelRoot, realPath } from './load-resolve.ts'
+
+/** The package that reads YAML. It is not among the kernel's own, and installed by whoever has such files. */
+const translator = '@gateway/yaml'
+
+/** What the package gives: a config in another language as the module that `gateway.config.ts` would be. */
+interface Translator {
+  translate(
+    file: string,
+    surroundings: {
+      readonly names: Iterable<string>
+      variable(name: string): string | undefined
+      sawFile(file: string, content: Buffer | undefined): void
+    },
+  ): Promise<{
+    /** The map's sources are relative to the file's folder. */
+    readonly module: { readonly code: string; readonly map: Payload } | undefined
+    readonly problems: readonly Problem[]
+  }>
+}
+
+type Payload = Pick<SourceMapPayload, 'version' | 'sources' | 'names' | 'mappings'>
+
+/** A config file that was translated into a module. */
+export interface Translated {
+  readonly code: string
+  /** Where a place in the code, 1-based, was written; undefined where nobody wrote it. */
+  origin(line: number, column: number): SourcePlace | undefined
+}
+
+/** By file, what the latest load made of it: places are looked for in that. */
+const latest = new Map<string, Translated>()
+
+export function translationOf(file: string): Translated | undefined {
+  return latest.get(file)
+}
+
+export function isTranslated(file: string): boolean {
+  return extname(file) === '.yaml' || extname(file) === '.yml'
+}
+
+/** Translates a config for its load, and notes what is read in the graph. The problems hold an error where there is no code. */
+export async function translateConfig(
+  file: string,
+  graph: Graph,
+): Promise<{ readonly translated: Translated | undefined; readonly problems: readonly Problem[] }> {
+  const found = await findTranslator(file)
+  if (found === undefined) return { translated: undefined, problems: [missing(file)] }
+  const { module, problems } = await found.translate(file, {
+    names: Object.keys(process.env),
+    variable: readVariable,
+    sawFile(path, content) {
+      graph.watch.set(path, content && contentHash(content))
+      graph.sources.add(realPath(path))
+    },
+  })
+  if (module === undefined) return { translated: undefined, problems }
+  const folder = dirname(file)
+  const map = new SourceMap({ file: '', sourcesContent: [], sourceRoot: '', ...module.map })
+  const translated: Translated = {
+    code: `${module.code}//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(module.map)).toString('base64')}\n`,
+    origin(line, column) {
+      const origin = map.findOrigin(line, column)
+      if (!('fileName' in origin)) return undefined
+      return { file: resolve(folder, decodeURI(origin.fileName)), line: origin.lineNumber, column: origin.columnNumber }
+    },
+  }
+  latest.set(file, translated)
+  return { translated, problems }
+}
+
+/** A problem of the code, told of the place that it was made of. */
+export function atOrigin(problem: Problem, file: string): Problem {
+  const { line, column } = problem
+  if (problem.file === undefined || realPath(problem.file) !== realPath(file) || line === undefined) return problem
+  return { ...problem, ...latest.get(file)?.origin(line, column ?? 1) }
+}
+
+async function findTranslator(file: string): Promise<Translator | undefined> {
+  for (const folder of [dirname(realPath(file)), process.cwd(), kernelRoot]) {
+    try {
+      const path = createRequire(join(folder, '_')).resolve(translator)
+      const module: unknown = await import(/* @vite-ignore */ pathToFileURL(path).href)
+      if (isTranslator(module)) return module
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND')) throw error
+    }
+  }
+  return undefined
+}
+
+function isTranslator(module: unknown): module is Translator {
+  return typeof module === 'object' && module !== null && 'translate' in module
+}
+
+function missing(file: string): Problem {
+  const message = `A YAML config needs the package ${translator}, which is not installed`
+  const hint = `npm install ${translator}, or write it as gateway.config.ts.`
+  return { severity: 'error', code: 'CONFIG_YAML_UNSUPPORTED', message, hint, file }
+}

@@ -1,0 +1,46 @@
+import type { Ir, IrSpot, ObjectIr } from '../ir/ir.ts'
+import { type Input, makeIr } from '../ir/make-ir.ts'
+
+/** An object of the config that is still being written. */
+export class Draft {
+  readonly #entries = new Map<string, Ir | Draft>()
+  at: IrSpot | undefined
+
+  constructor(at?: IrSpot) {
+    this.at = at
+  }
+
+  /** Sets what is at a key, or deeper: `set('timeout.total', '10s')` makes the objects on the way. Undefined does nothing. */
+  set(path: string, input: Input): void {
+    if (input === undefined) return
+    const [key = '', ...rest] = path.split('.')
+    if (rest.length === 0) this.#entries.set(key, makeIr(input, this.at))
+    else this.in(key).set(rest.join('.'), input)
+  }
+
+  /** The object at a key, made where there is none; one that was set as a whole can be added to. */
+  in(key: string): Draft {
+    const known = this.#entries.get(key)
+    if (known instanceof Draft) return known
+    const inner = new Draft(known?.at ?? this.at)
+    if (known?.kind === 'object') for (const [name, ir] of known.entries) inner.#entries.set(name, ir)
+    this.#entries.set(key, inner)
+    return inner
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
+  get(key: string): Ir | undefined {
+    const found = this.#entries.get(key)
+    return found instanceof Draft ? found.toIr() : found
+  }
+
+  /** With what `more` says besides, which wins. */
+  toIr(more?: Draft): ObjectIr {
+    const all = new Map([...this.#entries, ...(more === undefined ? [] : more.#entries)])
+    const entries = new Map([...all].map(([key, value]) => [key, value instanceof Draft ? value.toIr() : value]))
+    return { kind: 'object', entries, at: more?.at ?? this.at }
+  }
+}

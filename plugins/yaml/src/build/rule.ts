@@ -1,0 +1,26 @@
+import type { IrSpot } from '../ir/ir.ts'
+import { Group } from './group.ts'
+
+/** What a rule asks for. */
+export interface Asked {
+  /** Path patterns of the gateway. */
+  readonly paths: readonly string[]
+  /** Undefined: any. */
+  readonly methods: readonly string[] | undefined
+  /** It says of itself that it is for event streams, or for WebSockets. */
+  readonly isFor: 'events' | 'websockets' | undefined
+}
+
+/** A rule of the router; its members are routes. */
+export class Rule extends Group {
+  readonly asked: Asked
+
+  constructor(name: string, at: IrSpot, asked: Asked) {
+    super(name, at)
+    this.asked = asked
+  }
+
+  takes(method: string): boolean {
+    return this.asked.methods?.includes(method) ?? true
+  }
+}

@@ -1,0 +1,36 @@
+import type { Builder } from '../build/builder.ts'
+import { isNull, type Node } from '../read/node.ts'
+import type { Field, GivenOf } from '../table/field.ts'
+import { readField, type TableReading } from '../table/read-field.ts'
+
+/** A part of the file with a table of its keys and what they come to. */
+export interface Section {
+  /** Below `gateway`: `frontend.http`. */
+  readonly path: string
+  /** Also for the JSON Schema, hints and the environment overlay. */
+  readonly field: Field
+  /** Reads the part, which may be absent, and writes what it comes to. */
+  map(node: Node | undefined, reading: TableReading, gateway: Builder): void
+}
+
+/** `map` gets undefined where the part is absent. */
+export function section<F extends Field>(
+  path: string,
+  field: F,
+  map: (given: GivenOf<F> | undefined, gateway: Builder) => void,
+): Section {
+  return { path, field, map: (node, reading, gateway) => map(readField(field, node, reading), gateway) }
+}
+
+/** A part that is not read yet. `refuse`: the gateway would be open where the file says that it is not. */
+export function pending(path: string, field: Field, refuse = false): Section {
+  return {
+    path,
+    field,
+    map(node, _reading, { problems }) {
+      if (node === undefined || isNull(node)) return
+      if (refuse) problems.error(node, `${path} is not read from YAML yet`, { code: 'CONFIG_UNSUPPORTED' })
+      else problems.unsupported(node, `${path} is not read from YAML yet`)
+    },
+  }
+}
