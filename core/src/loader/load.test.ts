@@ -320,7 +320,7 @@ describe('what can be wrong', () => {
   test('no file, YAML, and formats that are none', async () => {
     write({ 'gateway.yaml': '', 'gateway.toml': '' })
     expect(await problemsOf('gateway.config.ts')).toMatchObject([{ code: 'CONFIG_NOT_FOUND' }])
-    expect(await problemsOf('gateway.yaml')).toMatchObject([{ code: 'CONFIG_YAML_UNSUPPORTED' }])
+    expect(await problemsOf('gateway.yaml')).toMatchObject([{ code: 'CONFIG_SYNTAX', message: 'is empty', line: 1 }])
     expect(await problemsOf('gateway.toml')).toMatchObject([{ code: 'CONFIG_FORMAT_UNKNOWN' }])
   })
 })
