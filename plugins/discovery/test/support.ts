@@ -1,3 +1,4 @@
+import { definePlugin, type ServiceView } from '@gateway/core'
 import { discovery } from '@gateway/discovery'
 import { expect } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
@@ -42,3 +43,17 @@ export async function eventuallyStale(running: RunningGateway, reason: string): 
 
 export const messages = ({ log }: RunningGateway, message: string) =>
   log.all.filter(line => line.message === message).map(({ fields }) => fields)
+
+/** Shows a service's targets as plugins see them. */
+export function viewing() {
+  let view: ServiceView<unknown> | undefined
+  const viewing = definePlugin({
+    name: 'viewing',
+    setup: () => ({
+      onService(service) {
+        view = service
+      },
+    }),
+  })
+  return { plugin: viewing(), targets: () => view?.targets ?? [] }
+}
