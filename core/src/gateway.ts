@@ -278,7 +278,8 @@ export class Kernel implements Gateway {
   }
 
   explain(request: ExplainRequest): Explanation {
-    return explain(this.#current.model, this.#current, request)
+    const { model, routes } = this.#current
+    return explain({ ...model, routes }, this.#current, request)
   }
 
   describe(salt?: string): Promise<SerialisedModel> {

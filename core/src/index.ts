@@ -70,6 +70,7 @@ export type {
   Host,
   Log,
   Points,
+  RouteSpec,
   Shared,
   TargetSpec,
 } from './contract/host.ts'

@@ -18,6 +18,8 @@ export interface Model {
   readonly plugins: readonly PluginModel[]
   readonly services: readonly ServiceModel[]
   readonly routes: readonly RouteModel[]
+  /** Of routes that give none. */
+  readonly timeouts: GivenTimeouts
   readonly timeoutStatus: 504 | 408
   readonly drainTimeoutMs: number
   readonly setupTimeoutMs: number
@@ -156,6 +158,8 @@ export type RouteAction =
 export interface RouteTimeouts extends AttemptTimeouts {
   readonly total: number
 }
+
+export type GivenTimeouts = { readonly [Name in keyof RouteTimeouts]?: number | undefined }
 
 /** Who gave each: the route itself, the gateway's `timeouts`, or nobody. */
 export type TimeoutsFrom = { readonly [Name in keyof RouteTimeouts]: 'route' | 'gateway' | 'default' }

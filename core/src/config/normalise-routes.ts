@@ -1,6 +1,7 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import type { Reply } from '../contract/context.ts'
 import type { RouteHooks } from '../contract/hooks.ts'
+import type { RouteSpec } from '../contract/host.ts'
 import { parseHostPattern } from '../routing/host.ts'
 import { type Pattern, parsePattern } from '../routing/pattern.ts'
 import { methods } from '../routing/router.ts'
@@ -9,7 +10,7 @@ import type { Sliced } from '../slices.ts'
 import type { HeaderRules, Predicate } from './config.ts'
 import { equal, snapshot } from './equal.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './issues.ts'
-import type { FieldPredicate, RouteAction, RouteModel, RouteTimeouts } from './model.ts'
+import type { FieldPredicate, GivenTimeouts, Model, RouteAction, RouteModel, RouteTimeouts } from './model.ts'
 import type { PluginList } from './normalise-plugins.ts'
 import { type Reach, readListenerNames } from './normalise-reach.ts'
 import { entries, readOptions, withOptionsOf } from './normalise-services.ts'
@@ -102,6 +103,19 @@ function rereader(
   }
 }
 
+/** A route that a provider found. Undefined when it is none; where anything was reported it is not to be used. */
+export function readFoundRoute(
+  name: string,
+  service: string,
+  { match, host, rewrite, stripPrefix }: RouteSpec,
+  { timeouts: defaults }: Pick<Model, 'timeouts'>,
+  report: Report,
+): RouteModel | undefined {
+  const plugins = { list: [], complete: true }
+  const given = { match, host, rewrite, stripPrefix, service }
+  return readRoute(name, given, foundRoute, { plugins, services: undefined, defaults, before: undefined, report })
+}
+
 function readRoute(name: string, item: unknown, schema: RouteSchema, reading: RouteReading): RouteModel | undefined {
   const { plugins, services, reach, defaults, report } = reading
   const path = ['routes', name]
@@ -137,6 +151,7 @@ function readRoute(name: string, item: unknown, schema: RouteSchema, reading: Ro
   }
 }
 
+const foundRoute = z.strictObject({ ...routeShape, ...hookShape })
 type RouteSchema = z.ZodObject<typeof routeShape & typeof hookShape>
 
 const methodWords = [...methods, 'ANY']
@@ -261,8 +276,6 @@ function readPredicates(table: Readonly<Record<string, Predicate>> | undefined):
     return is ? { name } : { name, not: true }
   })
 }
-
-type GivenTimeouts = { readonly [K in keyof RouteTimeouts]?: number | undefined }
 
 function readTimeouts(
   timeout: number | GivenTimeouts | undefined,

@@ -75,6 +75,7 @@ describe('the model', () => {
       lint: {},
       services: [],
       routes: [],
+      timeouts: {},
       timeoutStatus: 504,
       drainTimeoutMs: 30_000,
       setupTimeoutMs: 10_000,

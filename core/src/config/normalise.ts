@@ -68,9 +68,9 @@ export function* normaliseAfter(before: Normalised | undefined, config: unknown)
   const failed = problems.some(problem => problem.severity === 'error')
   const files = [...read]
   if (failed || settings === undefined) return { model: undefined, problems, files, known: undefined }
-  const { drainTimeout, setupTimeout, timeoutStatus, workers, require, log, lint } = settings
+  const { drainTimeout, setupTimeout, timeouts = {}, timeoutStatus, workers, require, log, lint } = settings
   const parts = { listeners, plugins: plugins.list, services, routes, require }
-  const times = { timeoutStatus, drainTimeoutMs: drainTimeout, setupTimeoutMs: setupTimeout }
+  const times = { timeouts, timeoutStatus, drainTimeoutMs: drainTimeout, setupTimeoutMs: setupTimeout }
   const model = yield* shareModel(before?.model, { ...parts, ...times, workers, files, log, lint })
   return { model, problems, files, known }
 }

@@ -177,6 +177,7 @@ function originProblem(text: string): string | undefined {
   if (url === undefined || !/^https?:\/\//i.test(text)) {
     return `must be an origin such as 'http://127.0.0.1:3001', not ${show(text)}`
   }
+  if (url.port === '0') return 'has the port 0, on which nobody listens'
   if (url.username !== '' || url.password !== '') return 'must not hold a user or a password'
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || text.endsWith('?') || text.endsWith('#')) {
     return `is an origin and has no path: take ${show(url.origin)} and rewrite the path on the route`

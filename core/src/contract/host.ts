@@ -88,6 +88,16 @@ export interface TargetSpec {
   readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
+/** A route to the service whose provider found it. Its fields are those of a route in a config. */
+export interface RouteSpec {
+  readonly match: string
+  readonly host?: string | undefined
+  readonly rewrite?: string | undefined
+  readonly stripPrefix?: string | undefined
+  /** Who asks for it, for the log: `container shop-1`. */
+  readonly from: string
+}
+
 /** Keeps a service's targets up to date, from its `watch` until the generation is let go. */
 export interface Discovery {
   /**
@@ -95,10 +105,16 @@ export interface Discovery {
    * nothing where nothing changed: of targets that stay, connections and state stay, too. `lost` says that the source
    * cannot be asked, and why: what was found last stays, shown as stale, until `found` is called again.
    *
+   * `routes` are all that lead to the service beside the config's. One that is wrong, or asks for exactly what another does,
+   * is refused and told in the log; the config's stays, else the one that came first. They have no options of plugins.
+   *
    * The config is not taken over before it has ended, so it may wait for the first word of its source; it is refused when
    * this rejects or takes longer than `setupTimeout`. A service that nothing has been found for answers 503.
    */
-  watch(found: (targets: readonly TargetSpec[]) => void, lost: (reason: string) => void): Awaitable<void>
+  watch(
+    found: (targets: readonly TargetSpec[], routes?: readonly RouteSpec[]) => void,
+    lost: (reason: string) => void,
+  ): Awaitable<void>
 }
 
 /** What can be provided by name. */

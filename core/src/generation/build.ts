@@ -1,14 +1,12 @@
-import { isAlwaysOn } from '../config/at-work.ts'
 import type { Choice, Model, ServiceModel } from '../config/model.ts'
 import { readFoundTarget } from '../config/normalise-services.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { withoutRequired } from '../config/route-faults.ts'
-import { askAlike } from '../config/share-model.ts'
 import type { GatewayHooks } from '../contract/hooks.ts'
 import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
 import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
-import { compileInSlices, type Router } from '../routing/router.ts'
-import { createPace, inSlices } from '../slices.ts'
+import type { CompiledRoute } from '../exchange/route.ts'
+import { createPace } from '../slices.ts'
 import { keepFound } from '../upstream/keep-found.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
 import { Service } from '../upstream/service.ts'
@@ -17,8 +15,10 @@ import { type RequestPool, toTargets, type UpstreamTarget } from '../upstream/ta
 import { askService } from './ask-service.ts'
 import { gatewayHookNames, hookFault } from './check-hooks.ts'
 import { compileRoute, type RoutePlugin } from './compile-route.ts'
+import { FoundRoutes } from './found-routes.ts'
 import { Generation, type RunningService } from './generation.ts'
 import { createHost } from './host.ts'
+import { lacksRequired } from './required.ts'
 import type { SharedStore } from './shared-store.ts'
 import { within } from './within.ts'
 
@@ -45,35 +45,31 @@ export async function buildGeneration(
   try {
     const plugins = await setUpPlugins(generation, problems)
     if (problems.length > 0) throw new ConfigProblems(problems)
+    generation.foundRoutes = new FoundRoutes(generation, plugins)
     const starting: Promise<void>[] = []
     for (const service of model.services) {
       const built = await buildService(generation, service, plugins, before?.services.get(service.name), report)
       generation.services.set(service.name, { model: service, service: built })
-      if (service.discover !== undefined) starting.push(discover(generation, built, service, service.discover, report))
+      starting.push(discover(generation, built, service, report))
       await pace()
     }
     // All at once, since each may wait for a word of its source.
     await Promise.all(starting)
+    const compiled: CompiledRoute[] = []
     const known = new Map(before?.model.routes.map((route, place) => [route, before.compiled[place]]))
     for (const route of model.routes) {
-      generation.compiled.push(compileRoute(route, plugins, generation.services, known.get(route), report))
+      compiled.push(compileRoute(route, plugins, generation.services, known.get(route), report))
       await pace()
     }
+    generation.compiled = compiled
     checkRequired(generation, plugins, report)
     if (problems.length > 0) throw new ConfigProblems(problems)
-    // It leads to places in the list of routes, and so serves as long as these are chosen for the same requests.
-    const isKept = before !== undefined && askAlike(model.routes, before.model.routes)
-    generation.router = isKept ? before.router : await routerOf(model)
+    await generation.foundRoutes.begin(before)
     return generation
   } catch (error) {
     await generation.release()
     throw error
   }
-}
-
-function routerOf({ routes }: Model): Promise<Router<number>> {
-  const specs = routes.map(({ pattern, ...asked }, value) => ({ ...asked, patterns: [pattern], value }))
-  return inSlices(compileInSlices(specs))
 }
 
 async function setUpPlugins(generation: Generation, problems: Problem[]): Promise<RoutePlugin[]> {
@@ -109,25 +105,16 @@ async function setUpPlugins(generation: Generation, problems: Problem[]): Promis
   return plugins
 }
 
-/**
- * A plugin that the config requires must have returned hooks for every route that does not switch it off, or see every
- * connection; and where it says that it is not at work on a route that says nothing of it, such hooks are for something
- * else. Asked of all routes, also of those that did not change: what is required may have.
- */
+/** Asked of all routes, also of those that did not change: what is required may have. */
 function checkRequired(
-  { model, connectionHooks, compiled }: Generation,
+  generation: Generation,
   plugins: readonly RoutePlugin[],
   report: (problem: Omit<Problem, 'severity'>) => void,
 ): void {
-  for (const { name, onRoute } of plugins) {
-    const onConnections = onRoute === undefined && connectionHooks.some(({ plugin }) => plugin === name)
-    if (!model.require.includes(name) || onConnections) continue
-    const plugin = model.plugins.find(other => other.name === name)
-    const idle = plugin?.definition.alwaysOn !== undefined && !isAlwaysOn(plugin)
-    for (const [index, route] of compiled.entries()) {
-      const own = model.routes[index]?.options[name]
-      if (own === false || (route.plugins.includes(name) && !(idle && own === undefined))) continue
-      report(withoutRequired(name, route.name))
+  for (const plugin of plugins) {
+    for (const [index, route] of generation.compiled.entries()) {
+      const own = generation.model.routes[index]?.options[plugin.name]
+      if (lacksRequired(generation, plugin, route, own)) report(withoutRequired(plugin.name, route.name))
     }
   }
 }
@@ -175,10 +162,11 @@ async function discover(
   generation: Generation,
   service: Service,
   model: ServiceModel,
-  choice: Choice,
   report: (problem: Omit<Problem, 'severity'>) => void,
 ): Promise<void> {
   const { lease, log, services, store } = generation
+  const { discover: choice } = model
+  if (choice === undefined) return
   const found = keepFound(service, {
     use: choice.use,
     log,
@@ -187,6 +175,7 @@ async function discover(
     isOver: () => generation.released,
     read: readFoundTarget,
     poolOf: url => sharedPool(generation, url, model),
+    claim: routes => generation.foundRoutes?.claim(service.name, routes),
     // Requests under way keep the pool of a target that went for as long as they need it.
     letGo({ url, pool }) {
       const isUsed = services.values().some(other => other.service.targets.some(target => target.pool === pool))

@@ -1,4 +1,4 @@
-import type { Model, ServiceModel } from '../config/model.ts'
+import type { Model, RouteModel, ServiceModel } from '../config/model.ts'
 import type { Awaitable, Connection } from '../contract/hooks.ts'
 import type { Log } from '../contract/host.ts'
 import type { CompiledRoute, Member, Runtime } from '../exchange/route.ts'
@@ -6,6 +6,7 @@ import type { Deadlines } from '../http1/deadlines.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
 import type { OpenTunnels } from '../tunnel/open-tunnels.ts'
 import type { Service } from '../upstream/service.ts'
+import type { FoundRoutes } from './found-routes.ts'
 import type { SharedLease, SharedStore } from './shared-store.ts'
 import { within } from './within.ts'
 
@@ -52,7 +53,11 @@ export class Generation implements Runtime {
   readonly lease: SharedLease
   /** Set once every plugin has been asked about every route; no request comes before. */
   router: Router<number> = compileRouter([])
-  readonly compiled: CompiledRoute[] = []
+  /** The config's, and then those that were found. */
+  routes: readonly RouteModel[]
+  foundRoutes: FoundRoutes | undefined
+  /** What was made of each. */
+  compiled: readonly CompiledRoute[] = []
   connectionHooks: readonly { readonly plugin: string; readonly run: ConnectionHook }[] = []
 
   /** For the next generation to take over what stays. */
@@ -69,6 +74,7 @@ export class Generation implements Runtime {
   constructor(id: number, model: Model, store: SharedStore, log: Log) {
     this.id = id
     this.model = model
+    this.routes = model.routes
     this.deadlines = store.platform.deadlines
     this.delays = store.platform.delays
     this.store = store

@@ -31,6 +31,9 @@ interface Entry {
   readonly impossible: boolean
 }
 
+/** The same text for routes that ask for exactly the same. */
+export const askKey = (route: Asked): string => keyOf(entryOf(route))
+
 /** Routes of one host and one shape, in the order in which the router asks them. */
 interface Group {
   readonly entries: readonly Entry[]

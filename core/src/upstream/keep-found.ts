@@ -1,4 +1,4 @@
-import type { Log, TargetSpec } from '../contract/host.ts'
+import type { Log, RouteSpec, TargetSpec } from '../contract/host.ts'
 import type { DiscoveryState, Service } from './service.ts'
 import { type RequestPool, toTargets, type UpstreamTarget } from './target.ts'
 
@@ -13,13 +13,15 @@ export interface FoundOptions {
   /** Undefined, and the faults reported, when it is no target. */
   read(given: unknown, report: (fault: string) => void): TargetSpec | undefined
   poolOf(url: string): RequestPool
+  /** The routes that are wanted to the service now. */
+  claim(routes: readonly RouteSpec[]): void
   /** The target is no longer one of the service. */
   letGo(target: UpstreamTarget): void
 }
 
 /** What a provider of a service's targets calls: {@link Discovery.watch}. */
 export interface Found {
-  found(targets: readonly TargetSpec[]): void
+  found(targets: readonly TargetSpec[], routes?: readonly RouteSpec[]): void
   lost(reason: string): void
 }
 
@@ -27,7 +29,10 @@ export interface Found {
  * Keeps the service's targets as a provider finds them. One that stays is the same object, and when none came, went or
  * changed, so is the list. What is no target is left out and logged; a source that is lost changes nothing but the state.
  */
-export function keepFound(service: Service, { use, log, now, isOver, read, poolOf, letGo }: FoundOptions): Found {
+export function keepFound(
+  service: Service,
+  { use, log, now, isOver, read, poolOf, claim, letGo }: FoundOptions,
+): Found {
   const about = { service: service.name, discovery: use }
   let complaints = new Set<string>()
   const enter = (next: Pick<DiscoveryState, 'state' | 'reason'>) => {
@@ -61,9 +66,10 @@ export function keepFound(service: Service, { use, log, now, isOver, read, poolO
   }
 
   return {
-    found(given) {
+    found(given, routes = []) {
       if (isOver()) return
       if (!Array.isArray(given)) return lost('the provider did not tell a list of targets')
+      claim(routes)
       const before = service.targets
       const targets = toTargets(usable(given), before, service.changes, poolOf)
       if (service.discovery?.state === 'stale') log.info('a discovery found its source again', about)

@@ -8,6 +8,7 @@ import {
   defineExtension,
   definePlugin,
   type FieldList,
+  type RouteSpec,
   type TargetSpec,
 } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
@@ -147,8 +148,11 @@ describe('a balancer', () => {
 
 describe('discovery', () => {
   /** A provider whose updates the test makes. */
-  function byHand(first: readonly TargetSpec[] = []) {
-    const calls: { update(targets: readonly TargetSpec[]): void }[] = []
+  function byHand(first: readonly TargetSpec[] = [], routes?: readonly RouteSpec[]) {
+    const calls: {
+      readonly update: (targets: readonly TargetSpec[], routes?: readonly RouteSpec[]) => void
+      readonly lost: (reason: string) => void
+    }[] = []
     const released: number[] = []
     const plugin = definePlugin({
       name: 'found',
@@ -161,9 +165,9 @@ describe('discovery', () => {
             const number = calls.length
             host.defer(() => void released.push(number))
             return {
-              async watch(update) {
-                calls.push({ update })
-                update(first)
+              async watch(update, lost) {
+                calls.push({ update, lost })
+                update(first, number % 2 === 0 ? routes : undefined)
               },
             }
           },
@@ -235,6 +239,115 @@ describe('discovery', () => {
     await eventually(() => expect(released).toEqual([0]))
     calls[0]?.update([{ url: a.origin }, { url: 'http://127.0.0.1:9' }])
     expect(gateway.shared).toEqual([])
+  })
+
+  test('a source that is lost leaves its last targets; what is no target is left out, and told once', async () => {
+    const a = await named('a')
+    const { calls, config } = byHand([{ url: a.origin }])
+    const running = await startGateway(config)
+    const [call] = calls
+    const state = () => running.gateway.generations[0]?.discoveries[0]
+    const told = (message: string) => running.log.all.filter(line => line.message === message)
+    for (const reason of ['gone', 'gone', 'still gone']) call?.lost(reason)
+    expect(await ask(running)).toBe('200 a')
+    expect(state()).toMatchObject({ service: 'backend', state: 'stale', reason: 'still gone', targets: 1 })
+    expect(told('a discovery lost its source, the last targets stay')).toHaveLength(1)
+    const odd = [
+      { url: 'http://x:0' },
+      { url: 'http://y', weight: -1 },
+      { url: 'gopher://z' },
+      undefined,
+    ] as TargetSpec[]
+    for (let i = 0; i < 2; i++) call?.update([...odd, { url: a.origin }, { url: a.origin, weight: 2 }])
+    expect(state()).toMatchObject({ state: 'found', targets: 1 })
+    expect(told('targets that were found are left out').map(({ fields }) => fields.faults)).toEqual([
+      [
+        'http://x:0: url has the port 0, on which nobody listens',
+        'http://y: weight must be at least 0',
+        expect.stringContaining('gopher://z: url must be an origin'),
+        expect.stringContaining('must be an origin'),
+      ],
+    ])
+    call?.update('nonsense' as never)
+    expect(state()).toMatchObject({ state: 'stale', targets: 1 })
+    expect(told('targets changed')).toHaveLength(1)
+  })
+
+  test('connections to a target that went stay while another service has it, or a request needs them', async () => {
+    const a = await named('a')
+    const { calls, config } = byHand([{ url: a.origin }])
+    const running = await startGateway({
+      ...config,
+      services: { ...config.services, fixed: { targets: [a.origin] } },
+      routes: { ...config.routes, fixed: { match: 'GET /fixed', service: 'fixed' } },
+    })
+    await ask(running)
+    calls[0]?.update([])
+    expect(await ask(running, '/fixed')).toBe('200 a')
+    expect(a.wires).toHaveLength(1)
+  })
+
+  test('its routes come and go while it serves; of two for the same the first stays, and the config comes before', async () => {
+    const [a, b] = await Promise.all([named('a'), named('b')])
+    const find = byHand([{ url: a.origin }], [{ match: 'GET /a/*', from: 'one' }])
+    const services = { ...find.config.services, other: { discover: { use: 'byHand', tag: 'y' } } }
+    const config = { ...find.config, services, routes: { fixed: { match: 'GET /fixed', service: 'backend' } } }
+    const running = await startGateway(config)
+    expect(await ask(running, '/a/1')).toBe('200 a')
+    expect(await askProblem(running, '/b')).toBe('404 GATEWAY_ROUTE_NOT_FOUND')
+    const explained = running.gateway.explain({ method: 'GET', url: 'http://gateway.test/a/1' })
+    expect(explained.route?.name).toBe('backend: GET /a/*')
+
+    const [first, second] = find.calls
+    const refused = () =>
+      running.log.all.flatMap(({ message, fields }) => (message.endsWith('refused') ? [fields] : []))
+    second?.update(
+      [{ url: b.origin }],
+      [
+        { match: 'GET /b', from: 'two' },
+        { match: 'GET /a/*', from: 'two' },
+        { match: 'GET /fixed', from: 'two' },
+        { match: 'GTE /c', from: 'two' },
+        { match: 'GET /d', stripPrefix: '/e', from: 'two' },
+      ],
+    )
+    await eventually(async () => expect(await ask(running, '/b')).toBe('200 b'))
+    expect(await ask(running, '/a/1')).toBe('200 a')
+    expect(refused().map(({ match, from, reason }) => `${from}: ${match}: ${reason}`)).toEqual([
+      'two: GET /a/*: one, of service "backend", asks for exactly the same',
+      'two: GET /fixed: route "fixed" of the config asks for exactly the same',
+      'two: GTE /c: match unknown method "GTE"',
+      'two: GET /d: stripPrefix "/e" is not the beginning of "/d"',
+    ])
+    // A reload keeps who came first, whoever speaks first then.
+    await running.gateway.reload({ ...config, timeoutStatus: 408, listen: { port: 0, host: '127.0.0.1' } })
+    expect(await ask(running, '/a/1')).toBe('200 a')
+    find.calls[3]?.update([{ url: b.origin }], [{ match: 'GET /a/*', from: 'two' }])
+    find.calls[2]?.update([{ url: a.origin }], [])
+    await eventually(async () => expect(await ask(running, '/a/1')).toBe('200 b'))
+    expect(await askProblem(running, '/b')).toBe('404 GATEWAY_ROUTE_NOT_FOUND')
+    first?.update([{ url: a.origin }], [{ match: 'GET /late', from: 'one' }])
+    expect(await askProblem(running, '/late')).toBe('404 GATEWAY_ROUTE_NOT_FOUND')
+  })
+
+  test('a route that is found goes without no plugin that the config requires', async () => {
+    const a = await named('a')
+    const find = byHand([{ url: a.origin }], [{ match: 'GET /a', from: 'one' }])
+    const guard = definePlugin({
+      name: 'guard',
+      routeOptions: z.strictObject({}),
+      setup: () => ({ onRoute: ({ options }) => options && { onRequest() {} } }),
+    })
+    const running = await startGateway({
+      ...find.config,
+      plugins: [...find.config.plugins, guard()],
+      require: ['guard'],
+      routes: { fixed: { match: 'GET /fixed', service: 'backend', guard: {} } },
+    })
+    expect(await askProblem(running, '/a')).toBe('404 GATEWAY_ROUTE_NOT_FOUND')
+    expect(running.log.all.find(({ message }) => message.endsWith('refused'))?.fields.reason).toBe(
+      'the config requires "guard", which is not at work on it',
+    )
   })
 
   test('that fails to start, or to watch, is refused with the config, and closed', async () => {

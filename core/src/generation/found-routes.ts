@@ -1,0 +1,139 @@
+import type { RouteModel } from '../config/model.ts'
+import { readFoundRoute } from '../config/normalise-routes.ts'
+import { askAlike } from '../config/share-model.ts'
+import type { RouteSpec } from '../contract/host.ts'
+import type { CompiledRoute } from '../exchange/route.ts'
+import { askKey } from '../routing/conflicts.ts'
+import { compileInSlices, type Router } from '../routing/router.ts'
+import { inSlices } from '../slices.ts'
+import { compileRoute, type RoutePlugin } from './compile-route.ts'
+import type { Generation } from './generation.ts'
+import { lacksRequired } from './required.ts'
+
+/** That a provider wants a route to a service. */
+interface Claim {
+  readonly service: string
+  readonly spec: RouteSpec
+  /** What it says, whoever asks for it. */
+  readonly id: string
+}
+
+interface Made {
+  readonly route: RouteModel | undefined
+  readonly compiled: CompiledRoute | undefined
+  readonly fault: string | undefined
+}
+
+/**
+ * The routes of a generation that its providers found, beside those of its config. They come and go while it serves: the
+ * list of routes and the router that leads into it are exchanged in one step. Of those that ask for the same the config's
+ * stays, then the one that came first; the others are refused, and told in the log.
+ */
+export class FoundRoutes {
+  readonly #generation: Generation
+  readonly #plugins: readonly RoutePlugin[]
+  /** In the order in which they came. */
+  #claims: readonly Claim[] = []
+  /** Kept for the life of the generation, so that plugins are asked once about a route that comes and goes. */
+  readonly #made = new Map<string, Made>()
+  #refused: ReadonlyMap<string, string> = new Map()
+  #begun: Promise<void> | undefined
+
+  constructor(generation: Generation, plugins: readonly RoutePlugin[]) {
+    this.#generation = generation
+    this.#plugins = plugins
+  }
+
+  /** All that is wanted for a service, in place of what was wanted before. Applied at once in a generation that has begun. */
+  claim(service: string, specs: readonly RouteSpec[]): void {
+    const wanted = new Map(specs.map(spec => [idOf(service, spec), spec]))
+    const kept = this.#claims.flatMap(claim => {
+      if (claim.service !== service) return [claim]
+      const spec = wanted.get(claim.id)
+      wanted.delete(claim.id)
+      return spec === undefined ? [] : [{ ...claim, spec }]
+    })
+    const isSame = wanted.size === 0 && kept.length === this.#claims.length
+    this.#claims = [...kept, ...Array.from(wanted, ([id, spec]) => ({ service, spec, id }))]
+    if (isSame || this.#begun === undefined) return
+    this.#begun = this.#begun
+      .then(() => this.#apply(this.#generation))
+      .catch(error => this.#generation.log.error('routes that were found could not be taken', { err: error }))
+  }
+
+  /** The config's routes have been compiled: makes the router. `before` says who came first, and lends its router. */
+  begin(before: Generation | undefined): Promise<void> {
+    const earlier = before?.foundRoutes === undefined ? [] : before.foundRoutes.#claims
+    const places = new Map(earlier.map(({ id }, place) => [id, place]))
+    const placeOf = ({ id }: Claim) => places.get(id) ?? places.size
+    this.#claims = this.#claims.toSorted((a, b) => placeOf(a) - placeOf(b))
+    this.#begun = this.#apply(before)
+    return this.#begun
+  }
+
+  /** `like`: whose router leads into a list of routes already. */
+  async #apply(like: Generation | undefined): Promise<void> {
+    const generation = this.#generation
+    const { log, model, draining } = generation
+    const known = this.#claims.length === 0 ? [] : model.routes
+    const taken = new Map(known.map(route => [askKey(route), `route "${route.name}" of the config`]))
+    const refused = new Map<string, string>()
+    const routes = [...model.routes]
+    const compiled = generation.compiled.slice(0, routes.length)
+    for (const { service, spec, id } of this.#claims) {
+      const made = this.#made.get(id) ?? this.#make(service, spec)
+      this.#made.set(id, made)
+      const key = made.route && askKey(made.route)
+      const other = key && taken.get(key)
+      const fault = made.fault ?? (other && `${other} asks for exactly the same`)
+      if (fault !== undefined) refused.set(id, fault)
+      else if (key !== undefined && made.route !== undefined && made.compiled !== undefined) {
+        taken.set(key, `${spec.from}, of service "${service}",`)
+        routes.push(made.route)
+        compiled.push(made.compiled)
+      }
+      if (fault === undefined || this.#refused.get(id) === fault) continue
+      log.warn('a route that was found is refused', { service, match: spec.match, from: spec.from, reason: fault })
+    }
+    this.#refused = refused
+    const before = generation.routes
+    const isSame = routes.length === before.length && routes.every((route, place) => route === before[place])
+    if (isSame && like === generation) return
+    // It leads to places in the list of routes, and so serves as long as these are chosen for the same requests.
+    const router = like !== undefined && askAlike(routes, like.routes) ? like.router : await routerOf(routes)
+    // Nobody asks it for a route any more.
+    if (draining.aborted) return
+    generation.routes = routes
+    generation.compiled = compiled
+    generation.router = router
+    const names = (list: readonly RouteModel[], others: readonly RouteModel[]) =>
+      list.filter(route => !others.includes(route)).map(({ name }) => name)
+    if (!isSame) log.info('routes changed', { added: names(routes, before), removed: names(before, routes) })
+  }
+
+  #make(service: string, spec: RouteSpec): Made {
+    const { model, services } = this.#generation
+    const faults: string[] = []
+    const report = ({ message, path = [] }: { message: string; path?: readonly (string | number)[] | undefined }) =>
+      void faults.push([...path.slice(2), message].join(' '))
+    const route = readFoundRoute(nameOf(service, spec), service, spec, model, report)
+    const compiled = route && compileRoute(route, this.#plugins, services, undefined, report)
+    if (model.routes.some(({ name }) => name === route?.name)) faults.push('the config has a route of its name')
+    for (const plugin of this.#plugins) {
+      if (compiled === undefined || !lacksRequired(this.#generation, plugin, compiled, undefined)) continue
+      faults.push(`the config requires "${plugin.name}", which is not at work on it`)
+    }
+    return { route, compiled, fault: faults.length === 0 ? undefined : faults.join('; ') }
+  }
+}
+
+function routerOf(routes: readonly RouteModel[]): Promise<Router<number>> {
+  const specs = routes.map(({ pattern, ...asked }, value) => ({ ...asked, patterns: [pattern], value }))
+  return inSlices(compileInSlices(specs))
+}
+
+const idOf = (service: string, { match, host, rewrite, stripPrefix }: RouteSpec) =>
+  JSON.stringify([service, match, host, rewrite, stripPrefix])
+
+const nameOf = (service: string, { match, host }: RouteSpec) =>
+  `${service}: ${match}${host === undefined ? '' : ` of ${host}`}`
