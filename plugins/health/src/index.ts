@@ -1,4 +1,5 @@
 import { definePlugin, type Outcome, type RouteHooks, type ServiceView, type Target } from '@gateway/core'
+import { watchCertificates } from './certificates.ts'
 import { answerFor } from './endpoints.ts'
 import { routeSchema, serviceSchema } from './options.ts'
 import { watchOutliers } from './outliers.ts'
@@ -21,9 +22,12 @@ export const health = definePlugin({
       onService(service) {
         const { options } = service
         if (options === undefined) return
+        const { path, tcp, grpc, tls, timeout, passive } = options
         watched.push(service)
-        if (options.tcp || options.path !== undefined) startProbes(host, service, options)
-        if (options.passive !== false) watchers.set(service.name, watchOutliers(host, service, options.passive))
+        if (grpc !== undefined && service.protocol !== 'http2') service.problem("grpc needs protocol: 'http2'")
+        if ((path ?? tcp ?? grpc ?? tls) !== undefined) startProbes(host, service, options)
+        if (tls !== undefined) watchCertificates(host, service, { expiresIn: tls.expiresIn, timeoutMs: timeout })
+        if (passive !== false) watchers.set(service.name, watchOutliers(host, service, passive))
       },
       onRoute({ service = '', options }) {
         const watch = watchers.get(service)

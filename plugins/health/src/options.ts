@@ -1,15 +1,28 @@
 import { duration } from '@gateway/core'
 import * as z from 'zod'
 
-const time = (low: number) =>
-  duration().refine(ms => ms >= low && ms <= 3_600_000, { error: `must lie between ${low}ms and 1h` })
+const hour = 3_600_000
+const day = 24 * hour
+const within = (low: number, high: number, range: string) =>
+  duration().refine(ms => ms >= low && ms <= high, { error: `must lie between ${range}` })
+const time = (low: number) => within(low, hour, `${low}ms and 1h`)
 const count = z.int().min(1).max(1_000)
+// In the request it has one byte for its length.
+const grpcService = z.string().regex(/^[\w.]{1,127}$/, { error: 'must be true, or the name of a gRPC service' })
 
 const passive = z
   .strictObject({
     failures: count.default(5),
     errorRate: z.number().gt(0).max(1).optional(),
     minRequests: count.default(20),
+    /** Ejects also those whose answers come so late against the others'. */
+    latency: z
+      .strictObject({
+        factor: z.number().min(1.5).max(1_000).default(3),
+        percentile: z.number().min(1).max(99).default(50),
+        atLeast: time(1).prefault('100ms'),
+      })
+      .optional(),
     window: time(1_000).prefault('10s'),
     ejectFor: time(10).prefault('30s'),
     maxEjectFor: time(10).prefault('5m'),
@@ -25,6 +38,8 @@ const service = z.strictObject({
   tcp: z.literal(true).optional(),
   /** Probed by GET. */
   path: z.string().startsWith('/').optional(),
+  /** Probed by grpc.health.v1.Health/Check, of one service by its name, or of all of the server. */
+  grpc: z.union([z.literal(true), grpcService]).optional(),
   headers: z.record(z.string(), z.string()).default({}),
   status: z.array(z.int().min(100).max(599)).min(1).optional(),
   body: z.string().min(1).optional(),
@@ -32,12 +47,14 @@ const service = z.strictObject({
   timeout: time(10).prefault('2s'),
   unhealthyAfter: count.default(3),
   healthyAfter: count.default(2),
+  tls: z.strictObject({ expiresIn: within(hour, 365 * day, '1h and 365d').prefault('14d') }).optional(),
   passive: z.union([z.literal(false), passive]).prefault({}),
 })
 
-export const serviceSchema = service.superRefine(({ tcp, path, status, body }, issue) => {
-  if (tcp && path !== undefined)
-    issue.addIssue({ code: 'custom', path: ['tcp'], message: 'cannot go with path: choose one' })
+export const serviceSchema = service.superRefine(({ tcp, path, grpc, status, body }, issue) => {
+  const [, second] = Object.entries({ path, tcp, grpc }).filter(([, value]) => value !== undefined)
+  if (second !== undefined)
+    issue.addIssue({ code: 'custom', path: [second[0]], message: 'cannot go with another: choose path, tcp or grpc' })
   if (path === undefined && (status ?? body) !== undefined)
     issue.addIssue({ code: 'custom', path: ['path'], message: 'is missing: status and body are those of its answer' })
 })

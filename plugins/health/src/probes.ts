@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, ServiceView, Target, TargetAnswer } from '@gateway/core'
+import { healthCheck, healthFault } from './grpc-health.ts'
 import type { ServiceOptions } from './options.ts'
 
 /** What probes have found of a target, kept over reloads. */
@@ -19,7 +20,7 @@ type News = { readonly url: string; readonly isDown: boolean } | 'tell me'
  * several workers the first probes and tells the others.
  */
 export function startProbes(host: Host, service: ServiceView<unknown>, options: ServiceOptions): void {
-  const { interval, timeout: timeoutMs, path, headers } = options
+  const { interval } = options
   const verdicts = host.share<Verdicts>({ name: `health.verdicts ${service.name}`, create: () => new Map() })
   const held = new Map<string, () => void>()
   const probes = host.worker.index === 0
@@ -61,13 +62,7 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   }
 
   async function probe(target: Target): Promise<void> {
-    let fault: string | undefined
-    try {
-      if (path === undefined) await service.connect(target, timeoutMs, signal)
-      else fault = faultOf(await service.ask(target, { path, headers, timeoutMs, signal }), options)
-    } catch (error) {
-      fault = error instanceof Error ? error.message : String(error)
-    }
+    const fault = await tryOnce(service, target, options, signal).catch(reasonOf)
     if (!signal.aborted) judge(target, fault)
   }
 
@@ -89,6 +84,27 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   // In the first half of an interval, so that two probes of a target are never more than one and a half apart.
   host.clock.every(interval, () => round(interval / 2))
   void round(Math.min(interval / 2, 1_000))
+}
+
+/** What is wrong with a target; rejects when it cannot be asked. */
+async function tryOnce(
+  service: ServiceView<unknown>,
+  target: Target,
+  options: ServiceOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { timeout: timeoutMs, path, headers, grpc } = options
+  if (path !== undefined) return faultOf(await service.ask(target, { path, headers, timeoutMs, signal }), options)
+  if (grpc !== undefined) {
+    const check = healthCheck(grpc === true ? '' : grpc, timeoutMs, headers)
+    return healthFault(await service.ask(target, { ...check, signal }))
+  }
+  await service.connect(target, timeoutMs, signal)
+  return undefined
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** What is wrong with an answer. */

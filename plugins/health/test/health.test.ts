@@ -103,7 +103,10 @@ describe('probes', () => {
   })
 
   test.each([
-    [{ tcp: true, path: '/' }, 'cannot go with path'],
+    [{ tcp: true, path: '/' }, 'cannot go with another: choose path, tcp or grpc (services.shop.health.tcp)'],
+    [{ grpc: true }, `grpc needs protocol: 'http2' (services.shop.health)`],
+    [{ grpc: 'a/b' }, 'must be true, or the name of a gRPC service'],
+    [{ tls: { expiresIn: '10m' } }, 'must lie between 1h and 365d'],
     [{ status: [200] }, 'is missing: status and body are those of its answer'],
     [{ passive: { ejectFor: '1h', maxEjectFor: '1m' } }, 'must not be less than ejectFor'],
   ])('refused: %o', async (options, message) => {

@@ -5,9 +5,16 @@ import { watchOutliers } from '../src/outliers.ts'
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }))
 afterEach(() => void vi.useRealTimers())
 
-const defaults = { failures: 2, errorRate: undefined, minRequests: 20, window: 10_000, maxEjected: 0.5 }
+const defaults = {
+  failures: 2,
+  errorRate: undefined,
+  latency: undefined,
+  minRequests: 20,
+  window: 10_000,
+  maxEjected: 0.5,
+}
 
-function start(options: object = {}) {
+function start(options: object = {}, urls: readonly string[] = ['a', 'b']) {
   const held = new Set<string>()
   const target = (url: string): Target => ({
     url,
@@ -18,7 +25,7 @@ function start(options: object = {}) {
     metadata: {},
     available: true,
   })
-  const targets = [target('a'), target('b')]
+  const targets = urls.map(target)
   const holdOut = ({ url }: Target) => {
     held.add(url)
     return () => void held.delete(url)
@@ -27,7 +34,8 @@ function start(options: object = {}) {
   const shared = new Map<string, unknown>()
   const host = {
     log: silentLog,
-    clock: { now: Date.now },
+    clock: { now: Date.now, every: (ms: number, task: () => void) => void setInterval(task, ms) },
+    draining: new AbortController().signal,
     defer: () => {},
     share: ({ name, create }: { name: string; create(): unknown }) => {
       if (!shared.has(name)) shared.set(name, create())
@@ -37,9 +45,14 @@ function start(options: object = {}) {
   const watch = () => watchOutliers(host, view, { ...defaults, ejectFor: 1_000, maxEjectFor: 5_000, ...options })
   let hear = watch()
   const [a] = targets
-  const say = (outcome: Outcome) => hear(a ?? expect.fail(), outcome)
+  const say = (outcome: Outcome, at = a) => hear(at ?? expect.fail(), outcome)
+  /** So many answers of each target, by its place, in so many milliseconds. */
+  const answer = (times: readonly number[], count = 20) => {
+    for (const [i, headersMs] of times.entries())
+      for (let n = 0; n < count; n++) say({ status: 200, headersMs }, targets[i])
+  }
   const fail = () => say({ status: 500, headersMs: 1 })
-  return { held, say, fail, reload: () => (hear = watch()) }
+  return { held, say, answer, fail, reload: () => (hear = watch()) }
 }
 
 /** How long it is out after being ejected. */
@@ -106,5 +119,52 @@ describe('ejection', () => {
     expect(held.size).toBe(0)
     fail()
     expect(held.size).toBe(1)
+  })
+})
+
+describe('latency', () => {
+  const latency = { factor: 3, percentile: 50, atLeast: 100 }
+  const urls = ['a', 'b', 'c', 'd']
+
+  test.each<[string, readonly number[], object, readonly string[]]>([
+    ['one that is late', [400, 50, 60, 100], {}, ['a']],
+    ['not late enough', [150, 60, 60, 60], {}, []],
+    ['late, but not late for anybody', [90, 5, 5, 5], {}, []],
+    ['all', [400, 400, 400, 400], {}, []],
+    ['no more than may be out, the latest first', [400, 500, 40, 40, 40], { maxEjected: 0.3 }, ['b']],
+    ['none to compare with', [400], {}, []],
+  ])('%s', (_, times, options, ejected) => {
+    const { held, answer } = start({ latency, ...options }, ['a', 'b', 'c', 'd', 'e'].slice(0, times.length))
+    answer(times)
+    vi.advanceTimersByTime(9_999)
+    expect([...held]).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect([...held]).toEqual(ejected)
+  })
+
+  test('too few answers tell nothing, and those of another window do not count', () => {
+    const { held, answer } = start({ latency }, urls)
+    for (let window = 0; window < 3; window++) {
+      answer([400, 50, 50, 50], 19)
+      vi.advanceTimersByTime(10_000)
+    }
+    expect(held.size).toBe(0)
+  })
+
+  test('the percentile finds what the median hides', () => {
+    const mixed = (percentile: number) => {
+      const { held, answer } = start({ latency: { ...latency, percentile } }, urls)
+      answer([40, 40, 40, 40], 80)
+      answer([900, 40, 40, 40], 20)
+      vi.advanceTimersByTime(10_000)
+      return [...held]
+    }
+    expect([mixed(50), mixed(90)]).toEqual([[], ['a']])
+  })
+
+  test('any time has a place', () => {
+    const { answer } = start({ latency }, urls)
+    answer([0, 0.001, 1e9, Number.MAX_VALUE], 1)
+    vi.advanceTimersByTime(10_000)
   })
 })
