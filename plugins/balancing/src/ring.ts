@@ -25,31 +25,61 @@ export function createRing(targets: readonly Target[], { replicas, bound }: Ring
   while (each * total > mostPoints) each /= 2
   const { points, owners } = placePoints(targets, each)
   const { length } = points
+  // Points lie evenly, so that of as many stretches of the ring each has about one.
+  const shift = 31 - Math.floor(Math.log2(Math.max(length, 1)))
+  const firsts = firstOfEach(points, shift)
 
   function place(hash: number): number {
-    let low = 0
-    let high = length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((points[middle] ?? 0) < hash) low = middle + 1
-      else high = middle
-    }
-    return low === length ? 0 : low
+    let at = firsts[hash >>> shift] ?? 0
+    while ((points[at] ?? Infinity) < hash) at++
+    return at === length ? 0 : at
   }
 
   if (bound === undefined) return hash => targets[owners[place(hash)] ?? 0]
+  const count = runningCount(targets)
   return hash => {
-    const inFlight = targets.reduce((sum, target) => sum + target.inFlight, 0)
-    const share = (bound * (inFlight + 1)) / total
+    const share = (bound * (count() + 1)) / total
     const start = place(hash)
     for (let step = 0; step < length; step++) {
       const owner = owners[(start + step) % length] ?? 0
       const target = targets[owner]
-      // All shares together are more than there is in flight, so one of them has room.
+      // All shares together are more than there is in flight, so one of them has room; but for requests that came
+      // another way since they were counted.
       if (target !== undefined && target.inFlight < Math.ceil(share * (weights[owner] ?? 0))) return target
     }
     return targets[owners[start] ?? 0]
   }
+}
+
+/**
+ * Requests in flight at all targets. To count them at each pick would cost more than the pick, so they are counted anew at
+ * one pick of several, and in between each pick adds one: too many by an eighth of a request a target at most.
+ */
+function runningCount(targets: readonly Target[]): () => number {
+  const picks = Math.ceil(targets.length / 8)
+  let left = 0
+  let inFlight = 0
+  return () => {
+    if (left > 0) {
+      left--
+      return ++inFlight
+    }
+    left = picks - 1
+    inFlight = 0
+    for (const target of targets) inFlight += target.inFlight
+    return inFlight
+  }
+}
+
+/** Where each stretch of 2^shift places of the ring begins among the points. */
+function firstOfEach(points: Uint32Array, shift: number): Uint32Array {
+  const firsts = new Uint32Array(2 ** (32 - shift))
+  let at = 0
+  for (const stretch of firsts.keys()) {
+    while (at < points.length && (points[at] ?? 0) >>> shift < stretch) at++
+    firsts[stretch] = at
+  }
+  return firsts
 }
 
 /** Points in order, and whose they are. A target's first points are the same whatever its number of points. */

@@ -5,7 +5,7 @@ import { compileHashKey } from '../src/hash-key.ts'
 import { hashing, type MakeTable } from '../src/hash-table.ts'
 import { createMaglev } from '../src/maglev.ts'
 import { createRing } from '../src/ring.ts'
-import { chiSquare, fakeTarget, noContext, seeded, tally, targetsOf } from './support.ts'
+import { chiSquare, type FakeTarget, fakeTarget, noContext, seeded, tally, targetsOf } from './support.ts'
 
 const keys = Array.from({ length: 20_000 }, (_, i) => hash32(`user-${i}`))
 const ring: MakeTable = targets => createRing(targets, { replicas: 150, bound: undefined })
@@ -102,6 +102,26 @@ describe('bounded loads', () => {
       if (target === free(key)) atHome++
     }
     expect(atHome).toBeGreaterThan(800)
+  })
+
+  test('nor while requests end, but for those that ended since they were counted', () => {
+    const targets = targetsOf(20)
+    const bounded = createRing(targets, { replicas: 150, bound: 1.25 })
+    const random = seeded(8)
+    const inFlight: FakeTarget[] = []
+    for (let sent = 1; sent <= 4_000; sent++) {
+      // About 400 at a time.
+      for (let ending = inFlight.length > 400 ? 3 : 0; ending > 0; ending--) {
+        const [ended] = inFlight.splice(Math.floor(random() * inFlight.length), 1)
+        if (ended !== undefined) ended.inFlight--
+      }
+      const choice = bounded(hash32(`hot-${Math.floor(random() * 3)}`))
+      const target = targets.find(one => one === choice) ?? expect.fail()
+      // Counted at one pick of three for 20 targets, so that six may have ended since.
+      expect(target.inFlight).toBeLessThan(Math.ceil((1.25 * (inFlight.length + 1 + 6)) / 20))
+      target.inFlight++
+      inFlight.push(target)
+    }
   })
 
   test('nothing in flight: as without', () => {
