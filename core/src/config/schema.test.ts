@@ -155,6 +155,7 @@ describe('origins', () => {
     ['ftp://a', `: must be an origin such as 'http://127.0.0.1:3001', not "ftp://a"`],
     ['http:a', `: must be an origin such as 'http://127.0.0.1:3001', not "http:a"`],
     ['http://user:secret@a', ': must not hold a user or a password'],
+    ['http://a:0', ': has the port 0, on which nobody listens'],
     ['http://a/path', ': is an origin and has no path: take "http://a" and rewrite the path on the route'],
     ['http://a?x', ': is an origin and has no path: take "http://a" and rewrite the path on the route'],
     ['http://a#', ': is an origin and has no path: take "http://a" and rewrite the path on the route'],
