@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import type { FieldList } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
-import { Fields } from '../../../core/src/http1/fields.ts'
-import { upstream } from '../../../core/src/http2/client.fixture.ts'
 import { onCleanup } from '../../../test/support/cleanup.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { startGateway } from '../../../test/support/gateway.ts'
@@ -20,25 +22,34 @@ const notServing = Buffer.of(0, 0, 0, 0, 2, 8, 2)
 /** A gRPC server whose answers a test changes, and that keeps what it was asked. */
 async function grpcServer() {
   const says: Says = { grpcStatus: '0', message: serving }
-  const asked: { head: Record<string, string>; body: number[] }[] = []
-  const server = await upstream((stream, list) => {
+  const asked: { head: IncomingHttpHeaders; body: number[] }[] = []
+  const sessions = new Set<ServerHttp2Session>()
+  const server = createServer()
+  server.on('session', session => void sessions.add(session))
+  server.on('stream', (stream: ServerHttp2Stream, head) => {
+    stream.on('error', () => {})
     void buffer(stream).then(body => {
-      asked.push({ head: Object.fromEntries(pairsOf(list)), body: [...body] })
-      const head = { ':status': 200, 'content-type': 'application/grpc' }
+      asked.push({ head, body: [...body] })
+      const answer = { ':status': 200, 'content-type': 'application/grpc' }
       if (says.message === undefined) {
-        stream.respond({ ...head, 'grpc-status': says.grpcStatus }, { endStream: true })
+        stream.respond({ ...answer, 'grpc-status': says.grpcStatus }, { endStream: true })
         return
       }
-      stream.respond(head, { waitForTrailers: true })
+      stream.respond(answer, { waitForTrailers: true })
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': says.grpcStatus }))
       stream.end(says.message)
     })
   })
-  onCleanup('upstreams', async () => server[Symbol.asyncDispose]())
-  return { origin: server.origin, says, asked }
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onCleanup('upstreams', async () => {
+    const closed = once(server, 'close')
+    server.close()
+    for (const session of sessions) session.destroy()
+    await closed
+  })
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, says, asked }
 }
-
-const pairsOf = (list: readonly string[]) => list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1] ?? '']] : []))
 
 async function start(targets: readonly string[], grpc: unknown) {
   const options = { grpc, interval: 20, unhealthyAfter: 2, healthyAfter: 1 }
@@ -90,8 +101,9 @@ test('by no name it asks for all of the server; an answer of trailers alone is o
 })
 
 describe('an answer', () => {
-  const trailers = (code: string) => ({ trailers: Fields.from(['grpc-status', code]) })
-  const ok = { status: 200, headers: new Fields(), body: Buffer.of(), ...trailers('0') }
+  const fields = (status?: string) => ({ get: () => status }) as object as FieldList
+  const trailers = (code: string) => ({ trailers: fields(code) })
+  const ok = { status: 200, headers: fields(), body: Buffer.of(), ...trailers('0') }
   test.each<[string, object, string | undefined]>([
     ['SERVING', { body: serving }, undefined],
     ['UNKNOWN, left out', { body: Buffer.of(0, 0, 0, 0, 0) }, 'it says that it is UNKNOWN'],
