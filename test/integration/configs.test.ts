@@ -36,6 +36,12 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /me/events', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to a=b\n\n'],
     ['GET /ticker', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
   ],
+  'health.ts': [
+    ['GET /api/a', {}, '200 GET /api/a'],
+    ['GET /carts/7', {}, '200 GET /carts/7'],
+    ['GET /ready', {}, '200 {"ready":true}\n'],
+    ['GET /live', {}, '200 {"status":"ok"}\n'],
+  ],
   'jwt.ts': [
     ['GET /orders', {}, /^401 .*AUTH_REQUIRED/],
     ['GET /orders', { headers: { authorization: 'Bearer of.no.use' } }, /^401 .*AUTH_INVALID/],

@@ -44,5 +44,6 @@ export function watchCertificates(
   }
 
   host.clock.every(hour, lookAtAll)
-  void lookAtAll()
+  // Not at once: `check` sets plugins up as well, and connects to nobody.
+  host.defer(host.clock.after(100, () => void lookAtAll()))
 }

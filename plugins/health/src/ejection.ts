@@ -32,21 +32,20 @@ export function createEjector(host: Host, service: ServiceView<unknown>, options
     name: `health.ejections ${service.name}`,
     create: () => new Map(),
   })
-  const timers = new Set<NodeJS.Timeout>()
+  const waits = new Set<() => void>()
   host.defer(() => {
-    for (const timer of timers) clearTimeout(timer)
+    for (const cancel of waits) cancel()
   })
   const isOut = ({ url }: Target) => (histories.get(url)?.until ?? 0) > host.clock.now()
   for (const target of service.targets) if (isOut(target)) holdUntil(target, histories.get(target.url)?.until ?? 0)
 
   function holdUntil(target: Target, until: number): void {
     const release = service.holdOut(target, 'ejected: it did badly at requests', until)
-    const timer = setTimeout(() => {
-      timers.delete(timer)
+    const cancel = host.clock.after(until - host.clock.now(), () => {
+      waits.delete(cancel)
       release()
-    }, until - host.clock.now())
-    timer.unref()
-    timers.add(timer)
+    })
+    waits.add(cancel)
   }
 
   function historyOf({ url }: Target): History {

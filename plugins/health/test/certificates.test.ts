@@ -53,18 +53,22 @@ test('once a day and certificate, also over reloads', async () => {
   onTestFinished(() => void vi.useRealTimers())
   const log = recordingLog()
   const told: Map<string, number> = new Map()
-  let certificateEnds = new Date('2030-01-08')
+  let certificateEnds = new Date('2030-01-08T12:00Z')
   const target = { url: 'https://a' } as Target
   const service = { name: 'shop', targets: [target], connect: async () => ({ certificateEnds }) } as object
   const host = {
     log,
     worker: { index: 0 },
-    clock: { now: Date.now, every: (ms: number, task: () => void) => void setInterval(task, ms) },
+    clock: {
+      now: Date.now,
+      every: (ms: number, task: () => void) => void setInterval(task, ms),
+      after: (ms: number, task: () => void) => void setTimeout(task, ms),
+    },
     share: () => told,
     defer: () => {},
   } as object
   const start = () =>
-    watchCertificates(host as Host, service as ServiceView<unknown>, { expiresIn: 7 * 86_400_000, timeoutMs: 1_000 })
+    watchCertificates(host as Host, service as ServiceView<unknown>, { expiresIn: 8 * 86_400_000, timeoutMs: 1_000 })
   const after = async (hours: number) => {
     await vi.advanceTimersByTimeAsync(hours * 3_600_000)
     return log.all.map(({ fields }) => fields.days)
@@ -72,10 +76,10 @@ test('once a day and certificate, also over reloads', async () => {
   start()
   expect(await after(23)).toEqual([7])
   start()
-  expect(await after(0)).toEqual([7])
-  expect(await after(1)).toEqual([7, 6])
+  expect(await after(0.1)).toEqual([7])
+  expect(await after(2)).toEqual([7, 6])
   certificateEnds = new Date('2031-01-01')
   expect(await after(48)).toEqual([7, 6])
-  certificateEnds = new Date('2030-01-06')
-  expect(await after(1)).toEqual([7, 6, 1])
+  certificateEnds = new Date('2030-01-06T12:00Z')
+  expect(await after(1)).toEqual([7, 6, 2])
 })

@@ -34,7 +34,14 @@ function start(options: object = {}, urls: readonly string[] = ['a', 'b']) {
   const shared = new Map<string, unknown>()
   const host = {
     log: silentLog,
-    clock: { now: Date.now, every: (ms: number, task: () => void) => void setInterval(task, ms) },
+    clock: {
+      now: Date.now,
+      every: (ms: number, task: () => void) => void setInterval(task, ms),
+      after(ms: number, task: () => void) {
+        const timer = setTimeout(task, ms)
+        return () => clearTimeout(timer)
+      },
+    },
     draining: new AbortController().signal,
     defer: () => {},
     share: ({ name, create }: { name: string; create(): unknown }) => {
