@@ -12,7 +12,7 @@ import { equal, snapshot } from './equal.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './issues.ts'
 import type { FieldPredicate, GivenTimeouts, Model, RouteAction, RouteModel, RouteTimeouts } from './model.ts'
 import type { PluginList } from './normalise-plugins.ts'
-import { type Reach, readListenerNames } from './normalise-reach.ts'
+import { type Reach, reachOf, readListenerNames } from './normalise-reach.ts'
 import { entries, readOptions, withOptionsOf } from './normalise-services.ts'
 import { hookShape, routeShape } from './schema.ts'
 
@@ -108,12 +108,13 @@ export function readFoundRoute(
   name: string,
   service: string,
   { match, host, rewrite, stripPrefix }: RouteSpec,
-  { timeouts: defaults }: Pick<Model, 'timeouts'>,
+  { timeouts: defaults, listeners }: Pick<Model, 'timeouts' | 'listeners'>,
   report: Report,
 ): RouteModel | undefined {
   const plugins = { list: [], complete: true }
   const given = { match, host, rewrite, stripPrefix, service }
-  return readRoute(name, given, foundRoute, { plugins, services: undefined, defaults, before: undefined, report })
+  const reading = { plugins, services: undefined, reach: reachOf(listeners), defaults, before: undefined, report }
+  return readRoute(name, given, foundRoute, reading)
 }
 
 function readRoute(name: string, item: unknown, schema: RouteSchema, reading: RouteReading): RouteModel | undefined {
