@@ -196,6 +196,7 @@ export const cases: readonly Case[] = [
     notes: ['The cost of the match alone, and its goal, are in the case `router`.'],
   },
   { kind: 'program', name: 'router', title: 'The router alone', file: 'router.ts' },
+  { kind: 'program', name: 'balancing', title: 'The balancers alone', file: 'balancing.ts' },
   {
     kind: 'program',
     name: 'reload',
