@@ -1,7 +1,7 @@
 import { definePlugin, type Outcome, type RouteHooks, type ServiceView, type Target } from '@gateway/core'
 import { watchCertificates } from './certificates.ts'
 import { answerFor } from './endpoints.ts'
-import { routeSchema, serviceSchema } from './options.ts'
+import { faultsOf, routeSchema, serviceSchema } from './options.ts'
 import { watchOutliers } from './outliers.ts'
 import { startProbes } from './probes.ts'
 
@@ -24,7 +24,7 @@ export const health = definePlugin({
         if (options === undefined) return
         const { path, tcp, grpc, tls, timeout, passive } = options
         watched.push(service)
-        if (grpc !== undefined && service.protocol !== 'http2') service.problem("grpc needs protocol: 'http2'")
+        for (const fault of faultsOf(options, service)) service.problem(fault)
         if ((path ?? tcp ?? grpc ?? tls) !== undefined) startProbes(host, service, options)
         if (tls !== undefined) watchCertificates(host, service, { expiresIn: tls.expiresIn, timeoutMs: timeout })
         if (passive !== false) watchers.set(service.name, watchOutliers(host, service, passive))

@@ -1,4 +1,4 @@
-import { duration } from '@gateway/core'
+import { duration, type ServiceView } from '@gateway/core'
 import * as z from 'zod'
 
 const hour = 3_600_000
@@ -8,7 +8,7 @@ const within = (low: number, high: number, range: string) =>
 const time = (low: number) => within(low, hour, `${low}ms and 1h`)
 const count = z.int().min(1).max(1_000)
 // In the request it has one byte for its length.
-const grpcService = z.string().regex(/^[\w.]{1,127}$/, { error: 'must be true, or the name of a gRPC service' })
+const grpcService = z.string().regex(/^[!-~]{1,127}$/, { error: 'must be true, or the name of a gRPC service' })
 
 const passive = z
   .strictObject({
@@ -61,5 +61,15 @@ export const serviceSchema = service.superRefine(({ tcp, path, grpc, status, bod
 
 export type ServiceOptions = z.output<typeof serviceSchema>
 export type PassiveOptions = z.output<typeof passive>
+
+/** What of the options does not fit the service. */
+export function faultsOf({ grpc, tls }: ServiceOptions, service: ServiceView<unknown>): string[] {
+  const faults: string[] = []
+  if (grpc !== undefined && service.protocol !== 'http2') faults.push("grpc needs protocol: 'http2'")
+  // What discovery will find is not known yet.
+  const isPlain = service.targets.length > 0 && service.targets.every(({ url }) => !/^https:/i.test(url))
+  if (tls !== undefined && isPlain) faults.push('tls looks at certificates, and no target is https')
+  return faults
+}
 
 export const routeSchema = z.strictObject({ endpoint: z.literal(['health', 'ready', 'live']) })

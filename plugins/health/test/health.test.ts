@@ -105,7 +105,8 @@ describe('probes', () => {
   test.each([
     [{ tcp: true, path: '/' }, 'cannot go with another: choose path, tcp or grpc (services.shop.health.tcp)'],
     [{ grpc: true }, `grpc needs protocol: 'http2' (services.shop.health)`],
-    [{ grpc: 'a/b' }, 'must be true, or the name of a gRPC service'],
+    [{ grpc: 'a b' }, 'must be true, or the name of a gRPC service'],
+    [{ tls: {} }, 'tls looks at certificates, and no target is https (services.shop.health)'],
     [{ tls: { expiresIn: '10m' } }, 'must lie between 1h and 365d'],
     [{ status: [200] }, 'is missing: status and body are those of its answer'],
     [{ passive: { ejectFor: '1h', maxEjectFor: '1m' } }, 'must not be less than ejectFor'],
@@ -149,6 +150,10 @@ describe('outliers', () => {
     a.says.request = 503
     for (let i = 0; i < 6; i++) await ask(running, '/x')
     expect(available()).toEqual([false, true])
+    expect(running.log.all.find(({ message }) => message === 'a target is ejected')?.fields).toMatchObject({
+      target: a.origin,
+      reason: '3 requests in a row failed',
+    })
     await eventually(() => expect(available()).toEqual([true, true]))
   })
 
