@@ -78,10 +78,12 @@ export {
   type Definition,
   defineExtension,
   definePlugin,
+  type NamedService,
+  namingServices,
   type Plugin,
   type Stage,
 } from './contract/plugin.ts'
-export type { InputOf, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
+export type { InputOf, NamesServices, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
 export { defineSlot, type Slot } from './contract/slot.ts'
 export type { ExplainRequest, Explanation } from './control/explanation.ts'
 export type { SerialisedModel } from './control/serialise-model.ts'

@@ -1,5 +1,13 @@
 // Plugins of every kind, for the type tests: with options, route options, service options, slots and extensions.
-import { type Context, defineExtension, definePlugin, defineSlot, duration } from '@gateway/core'
+import {
+  type Context,
+  defineExtension,
+  definePlugin,
+  defineSlot,
+  duration,
+  type NamesServices,
+  namingServices,
+} from '@gateway/core'
 import * as z from 'zod'
 
 export interface User {
@@ -78,3 +86,13 @@ export const balancing = definePlugin({
 })
 
 export const health = definePlugin({ name: 'health', serviceOptions: z.strictObject({ path: z.string() }) })
+
+interface Shares extends NamesServices {
+  readonly options: { readonly [Name in this['service']]?: number }
+}
+
+export const shares = definePlugin({
+  name: 'shares',
+  routeOptions: namingServices<Shares>()(z.record(z.string(), z.number())),
+  services: options => Object.keys(options).map(name => ({ name, path: [name] })),
+})

@@ -7,6 +7,7 @@ import type {
   Origin,
   PluginExplanation,
   RouteExplanation,
+  ServiceTargets,
 } from '../control/explanation.ts'
 import { formatDuration } from './format-duration.ts'
 import { shortName } from './report.ts'
@@ -92,11 +93,20 @@ function actionLines(action: ActionExplanation): string[] {
   if (action.kind === 'reply') {
     return [`${action.status}`, ...Object.entries(action.headers).map(([name, value]) => `${name}: ${value}`)]
   }
-  const { service, origin, protocol, balance, connector, discover, stale, targets, path } = action
+  const { others, path } = action
+  const also = others.flatMap(other => {
+    const [first, ...more] = serviceLines(other, path)
+    return [`also ${first}`, ...more]
+  })
+  return [...serviceLines(action, path), ...also]
+}
+
+function serviceLines(to: ServiceTargets, path: string): string[] {
+  const { service, origin, protocol, balance, connector, discover, stale, targets } = to
   const how = [balance.use, connector === null ? protocol : `connector ${connector.use}`]
   if (discover !== null) how.push(`targets of ${discover.use}${stale === undefined ? '' : `, stale: ${stale}`}`)
-  const [only, ...others] = targets
-  const weighted = others.some(({ weight }) => weight !== only?.weight)
+  const [only, ...more] = targets
+  const weighted = more.some(({ weight }) => weight !== only?.weight)
   return [
     `${service} (${how.join(', ')})${suffix(origin)}`,
     ...targets.map(({ url, weight, inFlight, held }) => {

@@ -13,7 +13,7 @@ export function placeOrigins(explanation: Explanation, file: string): Explanatio
     ...explanation,
     route: {
       ...placed(route),
-      action: action.kind === 'service' ? placed(action) : action,
+      action: action.kind === 'service' ? { ...placed(action), others: action.others.map(placed) } : action,
       timeouts: {
         connect: placed(timeouts.connect),
         head: placed(timeouts.head),

@@ -52,9 +52,10 @@ function rowOf(route: RouteModel): Row {
 function describe(action: RouteAction): string {
   if (action.kind === 'redirect') return `redirect ${action.status} ${action.to}`
   if (action.kind === 'reply') return `reply ${action.reply.status}`
-  const { service, rewrite, stripPrefix } = action
+  const { service, rewrite, stripPrefix, others = [] } = action
   const path = rewrite === undefined ? '' : ` ${rewrite}`
-  return `${service}${stripPrefix === undefined ? path : ` without ${stripPrefix}`}`
+  const services = [service, ...others].join(' or ')
+  return `${services}${stripPrefix === undefined ? path : ` without ${stripPrefix}`}`
 }
 
 function condition(kind: string, field: FieldPredicate): string {

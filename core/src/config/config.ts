@@ -2,6 +2,7 @@ import type { Reply } from '../contract/context.ts'
 import type { RouteHooks } from '../contract/hooks.ts'
 import type { Extension, Points, TargetSpec } from '../contract/host.ts'
 import type { Plugin } from '../contract/plugin.ts'
+import type { WithServices } from '../contract/schema.ts'
 import type { AnySlot } from '../contract/slot.ts'
 import type { Secret } from './environment/secret.ts'
 import type { LintLevels } from './lint-codes.ts'
@@ -231,13 +232,15 @@ type Choice<P, Point extends keyof Points> = [Choices<P, Point>] extends [never]
  * Options under the name of their plugin. A conditional type, for the compiler works such out before it types the
  * parameters of functions in there, and takes a bare mapped type as it finds it.
  */
-type KeyedOptions<P, K extends 'route' | 'service'> = [P] extends [infer All]
+type KeyedOptions<P, K extends 'route' | 'service', ServiceName = string> = [P] extends [infer All]
   ? {
       readonly [X in All as X extends { readonly name: infer N extends string; readonly '~types'?: infer T }
         ? [NonNullable<T>[K & keyof NonNullable<T>]] extends [never]
           ? never
           : N
-        : never]?: X extends { readonly '~types'?: infer T } ? NonNullable<T>[K & keyof NonNullable<T>] : never
+        : never]?: X extends { readonly '~types'?: infer T }
+        ? WithServices<NonNullable<T>[K & keyof NonNullable<T>], ServiceName>
+        : never
     }
   : never
 
@@ -326,7 +329,7 @@ export type Routes<
   readonly [K in keyof R]: { match: CheckMatch<R[K]> } & RouteBase<ListenerName> &
     Action<ServiceName> &
     Hooks<R[K]> &
-    KeyedOptions<P, 'route'>
+    KeyedOptions<P, 'route', ServiceName>
 } & { readonly [K in keyof W]: { rewrite?: CheckRewrite<W[K], K extends keyof R ? R[K] : never> } }
 
 type NamesOf<P, Which extends 'writes' | 'needs'> = P extends { readonly '~types'?: infer T }

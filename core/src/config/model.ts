@@ -150,6 +150,8 @@ export type RouteAction =
       readonly service: string
       readonly rewrite: string | undefined
       readonly stripPrefix: string | undefined
+      /** Services that plugins may choose in its place, or send copies to. */
+      readonly others?: readonly string[]
     }
   | { readonly kind: 'redirect'; readonly to: string; readonly status: number }
   | { readonly kind: 'reply'; readonly reply: Reply }

@@ -101,6 +101,7 @@ const definitionSchema = z.looseObject({
     )
     .optional(),
   alwaysOn: z.union([z.boolean(), z.custom(value => typeof value === 'function')]).optional(),
+  services: z.custom(value => typeof value === 'function', { error: 'must be a function' }).optional(),
   buffersBody: direction.optional(),
   streams: direction.optional(),
   setup: z.custom(value => typeof value === 'function', { error: 'must be a function' }).optional(),

@@ -93,13 +93,15 @@ function rereader(
   )
   return ({ raw, model }, item) => {
     const { action, name } = model
-    if ((action.kind === 'service' && services?.has(action.service) !== true) || !equal(item, raw)) return undefined
+    if (!servicesOf(action).every(service => services?.has(service) === true) || !equal(item, raw)) return undefined
     const other = changed.filter(plugin => Object.hasOwn(raw, plugin))
     if (other.length === 0) return model
     if (other.some(plugin => schemas.get(plugin) === undefined)) return undefined
     // A plugin that was loaded anew: only what it makes of its options may differ.
-    const options = readOptions(raw, plugins, 'routeOptions', ['routes', name], report)
-    return equal(options, model.options) ? model : { ...model, options }
+    const path = ['routes', name]
+    const options = readOptions(raw, plugins, 'routeOptions', path, report)
+    const leads = withOthers(action, readNamedServices(options, plugins, services, path, report))
+    return equal([options, leads], [model.options, action]) ? model : { ...model, options, action: leads }
   }
 }
 
@@ -126,6 +128,7 @@ function readRoute(name: string, item: unknown, schema: RouteSchema, reading: Ro
   const action = readAction(read, matched?.pattern, services, path, report)
   const options = readOptions(item, plugins, 'routeOptions', path, report)
   const listeners = readListenerNames(read.listener, reach, [...path, 'listener'], report)
+  const others = readNamedServices(options, plugins, services, path, report)
   const hosts = readHosts(read.host, [...path, 'host'], report)
   if (matched === undefined || action === undefined) return undefined
   if (read.methods !== undefined && matched.methods.length > 0) {
@@ -141,7 +144,7 @@ function readRoute(name: string, item: unknown, schema: RouteSchema, reading: Ro
     hosts,
     headers: readPredicates(read.headers),
     query: readPredicates(read.query),
-    action,
+    action: withOthers(action, others),
     ...readTimeouts(read.timeout, defaults),
     requestHeaders: read.requestHeaders as HeaderRules | undefined,
     responseHeaders: read.responseHeaders as HeaderRules | undefined,
@@ -207,11 +210,7 @@ function readAction(
   }
   const { service, rewrite, stripPrefix } = read
   if (service !== undefined) {
-    if (services?.has(service) === false) {
-      const message = `there is no service "${service}"`
-      const hint = didYouMean(service, [...services])
-      report({ code: 'CONFIG_UNKNOWN_SERVICE', message, path: [...path, 'service'], ...hint })
-    }
+    checkService(service, services, [...path, 'service'], report)
     if (rewrite !== undefined && stripPrefix !== undefined) {
       const message = 'has rewrite and stripPrefix: choose one'
       report({ code: 'CONFIG_ROUTE_ACTION', message, path: [...path, 'stripPrefix'] })
@@ -228,6 +227,43 @@ function readAction(
   }
   if (read.redirect !== undefined) return readRedirect(read.redirect, pattern, [...path, 'redirect'], report)
   return { kind: 'reply', reply: read.reply as Reply }
+}
+
+function checkService(name: string, known: ReadonlySet<string> | undefined, path: ConfigPath, report: Report): void {
+  if (known?.has(name) !== false) return
+  const message = `there is no service "${name}"`
+  report({ code: 'CONFIG_UNKNOWN_SERVICE', message, path, ...didYouMean(name, [...known]) })
+}
+
+/** Services that plugins' options on the route name. */
+function readNamedServices(
+  options: Readonly<Record<string, unknown>>,
+  plugins: PluginList,
+  known: ReadonlySet<string> | undefined,
+  path: ConfigPath,
+  report: Report,
+): string[] {
+  const found = plugins.list.flatMap(({ name: plugin, definition }) => {
+    if (definition.services === undefined || options[plugin] === undefined) return []
+    // They have been through the schema that it was typed with.
+    return definition.services(options[plugin] as never).map(({ name, path: place }) => {
+      checkService(name, known, [...path, plugin, ...place], report)
+      return name
+    })
+  })
+  return [...new Set(found)]
+}
+
+function withOthers(action: RouteAction, named: readonly string[]): RouteAction {
+  if (action.kind !== 'service') return action
+  const { others: _before, ...rest } = action
+  const others = named.filter(name => name !== action.service)
+  return others.length === 0 ? rest : { ...rest, others }
+}
+
+/** All that its requests, or copies of them, may go to. */
+export function servicesOf(action: RouteAction): string[] {
+  return action.kind === 'service' ? [action.service, ...(action.others ?? [])] : []
 }
 
 function readRedirect(

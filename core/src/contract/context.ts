@@ -59,6 +59,8 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
   readonly headers: FieldList
   /** Bytes of the request's body as it was announced; 0: it has none; -1: only its end will tell. */
   readonly bodyLength: number
+  /** Name of the service that it goes to, the route's unless a plugin chose another; undefined on a redirect or a fixed reply. */
+  readonly service: string | undefined
   /** What the request asks to become, on a route that takes it: see onTunnel. */
   readonly upgrade: 'websocket' | undefined
   readonly client: Client
@@ -74,9 +76,12 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
    */
   get<S extends AnySlot>(slot: S): SlotValue<S> | ([S] extends [Needs] ? never : undefined)
   set<T>(slot: Slot<T>, value: NoInfer<T>): void
+  /** Sends it to that service from its next attempt on. A TypeError when it is none of those that the route may go to. */
+  useService(name: string): void
   /**
-   * Sends this request to the route's service, beside what becomes of it here: onAttempt and onAttemptEnd, retries and
-   * timeouts are the route's but for the total one, no other hook runs. For GET without a body; anything else is a TypeError.
+   * Sends this request to its service, beside what becomes of it here: onAttempt and onAttemptEnd, retries and
+   * timeouts are the route's but for the total one, no other hook runs. A TypeError for what is no GET, unless `service`
+   * names another service, and for a request with a body without `body`.
    * Rejects with a GatewayError when no answer comes; one of any status is an answer.
    *
    * Without a `signal` it is given up when this request has ended. With one it lives until that is aborted, also long after
@@ -94,6 +99,10 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
 export interface ForwardInit {
   /** In place of all of the request's own fields; those that tell of the client and this gateway are added. */
   readonly headers?: Iterable<readonly [name: string, value: string]>
+  /** Another of the services that the route may go to. No hook runs then: what was meant for one service is not for another. */
+  readonly service?: string
+  /** Bytes in place of the request's body. */
+  readonly body?: Uint8Array
   readonly signal?: AbortSignal
 }
 
@@ -133,6 +142,8 @@ export interface ResponseHead {
  * without filters pays nothing. Returning undefined swallows the chunk.
  */
 export interface BodyFilter {
+  /** It only looks: what it returns does not count, and where all do so the body keeps its announced length. */
+  readonly observes?: true
   push(chunk: Uint8Array): Uint8Array | undefined
   /** What is left once the body has ended. */
   end?(): Uint8Array | undefined

@@ -56,6 +56,8 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown
   /** Fields for the answer, such as `Retry-After` or `Allow`. */
   readonly headers?: Readonly<Record<string, string>>
+  /** No answer at all: the client's connection is cut, of HTTP/2 its stream. No onError or onResponse runs. */
+  readonly cutsOff?: boolean
 }
 
 /**
@@ -72,6 +74,7 @@ export class GatewayError extends Error {
   readonly title: string
   readonly retryable: boolean
   readonly headers: Readonly<Record<string, string>> | undefined
+  readonly cutsOff: boolean
 
   constructor(code: GatewayErrorCode | (Uppercase<string> & {}), message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -84,5 +87,6 @@ export class GatewayError extends Error {
     this.title = options.title ?? row.title
     this.retryable = options.retryable ?? row.retryable ?? false
     this.headers = options.headers
+    this.cutsOff = options.cutsOff ?? false
   }
 }

@@ -149,6 +149,8 @@ export interface Route<Options> {
   readonly match: string
   /** Name of its service; undefined on a redirect or a fixed reply. */
   readonly service: string | undefined
+  /** That one first, and those that plugins may choose for it by its options. */
+  readonly services: readonly string[]
   /** Milliseconds; 0 is none. What a plugin that returns hooks writes here holds in place of what is configured. */
   readonly timeouts: { connect: number; head: number; idle: number; total: number }
   /**

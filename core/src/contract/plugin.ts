@@ -1,6 +1,6 @@
 import type { Awaitable, GatewayHooks, RouteHooks } from './hooks.ts'
 import type { Extension, Host, Points } from './host.ts'
-import type { InputOf, OutputOf, Schema } from './schema.ts'
+import type { InputOf, NamesServices, OutputOf, Schema, WithServices } from './schema.ts'
 import type { AnySlot } from './slot.ts'
 
 /** Request order of plugins; responses run the other way round. */
@@ -31,6 +31,13 @@ export function directionOf(said: AnyDirection, route: unknown, options: unknown
 /** Whether one goes the way of the other. */
 export function meet(a: Direction | undefined, b: Direction | undefined): boolean {
   return a !== undefined && b !== undefined && (a === true || b === true || a === b)
+}
+
+/** A service's name in the options of a route. */
+export interface NamedService {
+  readonly name: string
+  /** Keys and indexes that lead to it. */
+  readonly path: readonly (string | number)[]
 }
 
 /** Names that are fields of a route or service already. */
@@ -88,6 +95,11 @@ export interface Definition<
    * `routeOptions`. What `require` and `check` go by, since nothing is set up for them.
    */
   readonly alwaysOn?: boolean | ((options: OutputOf<Options>) => boolean)
+  /**
+   * Services that a route's options name, with their places in there: they have to be in the config, the route may go to
+   * them by `ctx.useService` and `ctx.forward`, and count as used. For their names as types see {@link namingServices}.
+   */
+  services?(options: OutputOf<RouteOptions>): readonly NamedService[]
   /** On a route on which it returns hooks, it holds bodies back until all of them is there. Refused where a plugin `streams` them. */
   readonly buffersBody?: DirectionOf<OutputOf<RouteOptions>, OutputOf<Options>>
   /** On a route on which it returns hooks, bodies have no end that anyone could wait for: events, messages, calls both ways. */
@@ -127,6 +139,7 @@ export interface ErasedDefinition {
   readonly needs?: readonly AnySlot[] | undefined
   readonly extensions?: readonly Extension[] | undefined
   readonly alwaysOn?: boolean | ((options: never) => boolean) | undefined
+  readonly services?: ((options: never) => readonly NamedService[]) | undefined
   readonly buffersBody?: AnyDirection
   readonly streams?: AnyDirection
   readonly setup?: ((host: Host, options: never) => Awaitable<GatewayHooks<never, never, never> | void>) | undefined
@@ -161,6 +174,20 @@ export function definePlugin<
   const erased = definition as unknown as ErasedDefinition
   const factory = (options?: unknown) => ({ name: erased.name, definition: erased, options })
   return factory as never
+}
+
+/** What may be written has to be what the schema reads. */
+type Takes<S, In> = In extends InputOf<S> ? unknown : { readonly 'the schema does not take': In }
+
+/**
+ * Makes a schema take the names of the config's services, and no other:
+ *
+ *     interface Shadow extends NamesServices { readonly options: { readonly to: this['service'] } }
+ *     routeOptions: namingServices<Shadow>()(z.strictObject({ to: z.string() }))
+ */
+export function namingServices<Names extends NamesServices>() {
+  return <S extends Schema>(schema: S & Takes<S, WithServices<Names, 'a service'>>): Schema<Names, OutputOf<S>> =>
+    schema as never
 }
 
 /** Provides something by name: a balancer, a connector, a source of targets. */

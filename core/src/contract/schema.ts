@@ -26,3 +26,12 @@ type Types<S> = S extends { readonly '~standard': { readonly types?: infer T } }
 export type InputOf<S> = Types<S> extends { readonly input: infer In } ? In : never
 /** What a plugin gets from a schema, defaults filled in; undefined for no schema. */
 export type OutputOf<S> = Types<S> extends { readonly output: infer Out } ? Out : undefined
+
+/** Options as a function of services: `options` is what a route may write, with `this['service']` for the name of one. */
+export interface NamesServices {
+  readonly service: string
+  readonly options: unknown
+}
+
+/** What a config with those services may write. */
+export type WithServices<In, Service> = In extends NamesServices ? (In & { readonly service: Service })['options'] : In

@@ -14,7 +14,7 @@ import type {
   Origin,
   PluginExplanation,
   RouteExplanation,
-  ServiceExplanation,
+  ServiceTargets,
 } from './explanation.ts'
 import { redact } from './redact.ts'
 
@@ -100,7 +100,11 @@ function explainAction(
     return { kind: 'redirect', status, location: String(headers?.location) }
   }
   const path = upstreamPath(located, compilePaths(action, pattern))
-  return { kind: 'service', ...explainService(model, route, action.service, target, running), path }
+  const service = explainService(model, route, action.service, target, running)
+  const others = (action.others ?? []).map(name =>
+    explainService(model, route, name, target, running?.byService.get(name)),
+  )
+  return { kind: 'service', ...service, others, path, sets: forwardedNames }
 }
 
 function explainService(
@@ -109,7 +113,7 @@ function explainService(
   name: string,
   { authority }: Target,
   running: CompiledRoute | undefined,
-): Omit<ServiceExplanation, 'path'> {
+): ServiceTargets {
   const service = services.find(other => other.name === name)
   const { targets: live, discovery } = running?.action.kind === 'service' ? running.action.service : {}
   const isHost = (field: string) => field.toLowerCase() === 'host'
@@ -125,11 +129,10 @@ function explainService(
     connector: extension(service?.connector),
     targets: live?.map(shownTarget) ?? service?.targets.map(({ url, weight = 1 }) => ({ url, weight })) ?? [],
     host: setsHost ? 'requestHeaders' : keepsHost ? 'client' : 'target',
-    sets: forwardedNames,
   }
 }
 
-function shownTarget({ url, weight, inFlight, state }: UpstreamTarget): ServiceExplanation['targets'][number] {
+function shownTarget({ url, weight, inFlight, state }: UpstreamTarget): ServiceTargets['targets'][number] {
   return { url, weight, inFlight, ...(!state.available && { held: state.reasons }) }
 }
 

@@ -97,7 +97,16 @@ export type ActionExplanation =
   | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
   | { readonly kind: 'reply'; readonly status: number; readonly headers: Readonly<Record<string, unknown>> }
 
-export interface ServiceExplanation {
+export interface ServiceExplanation extends ServiceTargets {
+  /** That plugins may choose in its place, or send copies to. */
+  readonly others: readonly ServiceTargets[]
+  /** Path and query that go upstream. */
+  readonly path: string
+  /** Fields that the gateway writes by itself; hop-by-hop fields are taken off (RFC 9110 section 7.6.1). */
+  readonly sets: readonly string[]
+}
+
+export interface ServiceTargets {
   readonly service: string
   readonly origin: Origin
   readonly protocol: 'http1' | 'http2'
@@ -114,12 +123,8 @@ export interface ServiceExplanation {
     /** Why plugins keep it from being chosen; absent when they do not. */
     readonly held?: readonly string[]
   }[]
-  /** Path and query that go upstream. */
-  readonly path: string
   /** Whose name the Host field carries. */
   readonly host: 'target' | 'client' | 'requestHeaders'
-  /** Fields that the gateway writes by itself; hop-by-hop fields are taken off (RFC 9110 section 7.6.1). */
-  readonly sets: readonly string[]
 }
 
 export interface Extension {

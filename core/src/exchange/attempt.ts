@@ -71,7 +71,7 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     const { stream, compiled } = exchange
     if (compiled === undefined) return
     this.#openFilters()
-    const bodyLength = exchange.uploadFilters === undefined ? stream.bodyLength : -1
+    const bodyLength = exchange.uploadFilters?.observes === false ? -1 : stream.bodyLength
     // A plugin may have set one of them; what frames the message is decided by the wire layer alone.
     this.headers.removeHopByHop()
     const { method, upgrade, foundStale: fresh } = exchange

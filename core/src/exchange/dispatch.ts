@@ -219,7 +219,7 @@ function fail(exchange: Exchange, error: GatewayError): void {
   exchange.source?.abort()
   exchange.source = undefined
   exchange.upload?.release()
-  if (exchange.headSent) return cutOff(exchange, error)
+  if (exchange.headSent || error.cutsOff) return cutOff(exchange, error)
   logFailure(exchange, error)
   if (exchange.failing) {
     // A second error, out of a hook that handled the first: no more hooks.

@@ -13,7 +13,7 @@ import type { UpstreamAttempt } from './attempt.ts'
 import type { FilterChain } from './filter-chain.ts'
 import { requestId } from './request-id.ts'
 import type { Response } from './response.ts'
-import type { CompiledRoute, Entry, Member, Runtime } from './route.ts'
+import { type CompiledRoute, type Entry, type Member, type Runtime, routeTo } from './route.ts'
 import { takeBody } from './take-body.ts'
 import type { Upload } from './upload.ts'
 
@@ -136,6 +136,15 @@ export class Exchange implements Context, Member, ServerStreamHandler {
 
   get bodyLength(): number {
     return this.stream.bodyLength
+  }
+
+  get service(): string | undefined {
+    const action = this.compiled?.action
+    return action?.kind === 'service' ? action.service.name : undefined
+  }
+
+  useService(name: string): void {
+    this.compiled = routeTo(this.compiled, name)
   }
 
   get params(): Readonly<Record<string, string>> {

@@ -7,6 +7,8 @@ import type { Step } from './route.ts'
 export class FilterChain {
   readonly #hook: string
   readonly #filters: { readonly plugin: string; readonly filter: BodyFilter }[] = []
+  /** All that it does is look. */
+  observes = true
 
   constructor(hook: string) {
     this.#hook = hook
@@ -25,7 +27,9 @@ export class FilterChain {
     for (const [index, { plugin, filter }] of this.#filters.entries()) {
       let last: Uint8Array | undefined
       try {
-        last = checked(filter.end?.())
+        const left = filter.end?.()
+        if (filter.observes) continue
+        last = checked(left)
       } catch (error) {
         throw pluginFailure(plugin, this.#hook, error)
       }
@@ -41,7 +45,8 @@ export class FilterChain {
       const at = this.#filters[i]
       if (at === undefined) break
       try {
-        current = checked(at.filter.push(current))
+        const passed = at.filter.push(current)
+        if (!at.filter.observes) current = checked(passed)
       } catch (error) {
         throw pluginFailure(at.plugin, this.#hook, error)
       }
@@ -72,6 +77,7 @@ export class FilterChain {
       if (!filter) continue
       chain ??= new FilterChain(hook)
       chain.#filters.push({ plugin, filter })
+      chain.observes &&= filter.observes === true
     }
     return chain
   }

@@ -76,7 +76,9 @@ function logAccess(exchange: Exchange): void {
 /** Client mistakes are worth a debug line; everything else somebody has to look at. */
 export function logFailure(exchange: Exchange, error: GatewayError): void {
   const { log } = exchange.runtime
-  const write = error.status >= 500 && error.source !== 'client' ? log.error : log.debug
+  // Whoever forwards is told, and knows what it means.
+  const isTold = exchange.forwarded && error.code !== 'GATEWAY_PLUGIN_FAILED'
+  const write = error.status >= 500 && error.source !== 'client' && !isTold ? log.error : log.debug
   write.call(log, error.message, {
     requestId: exchange.id,
     code: error.code,

@@ -5,7 +5,7 @@ import { Fields } from '../http1/fields.ts'
 import type { BodySink, Peer, ServerStream } from '../http1/wire.ts'
 import { Exchange, type ExchangeEvents } from './exchange.ts'
 import { asGatewayError } from './plugin-failure.ts'
-import type { CompiledRoute } from './route.ts'
+import { type CompiledRoute, routeTo } from './route.ts'
 
 /**
  * Sends an exchange's request once more, for a plugin: an exchange of its own, whose client is a Readable, and which takes
@@ -18,20 +18,24 @@ export async function forward(
   start: (exchange: Exchange) => void,
 ): Promise<Forwarded> {
   const { compiled } = parent
-  const { signal } = init
-  if (parent.method !== 'GET' || parent.bodyLength !== 0) {
-    throw new TypeError('forward sends GET requests without a body, and this is none')
+  const { signal, service } = init
+  if (parent.method !== 'GET' && service === undefined) {
+    throw new TypeError('forward sends GET requests, and others only to another service')
+  }
+  if (parent.bodyLength !== 0 && init.body === undefined) {
+    throw new TypeError('forward cannot send a request that has a body without being given it')
   }
   if (compiled?.action.kind !== 'service') {
     throw new TypeError(`route "${parent.route}" has no service to forward to`)
   }
   if (signal?.aborted || (signal === undefined && parent.finished)) throw givenUp(signal?.reason)
+  const route = service === undefined ? withoutHooks(compiled) : asideOf(routeTo(compiled, service))
   const stream = new ForwardStream(parent, init)
   const { runtime } = parent
   const exchange = new Exchange(runtime, parent.entry, stream, events, parent)
   runtime.enter(exchange)
   stream.handler = exchange
-  exchange.compiled = withoutHooks(compiled)
+  exchange.compiled = route
   exchange.prepared = parent.prepared
   // Its attempts pass every plugin of the route.
   exchange.reached = Number.MAX_SAFE_INTEGER
@@ -54,37 +58,47 @@ function givenUp(cause: unknown): GatewayError {
   return new GatewayError('GATEWAY_CLIENT_CLOSED', 'whoever forwarded the request gave up', { cause })
 }
 
-const bare = new WeakMap<CompiledRoute, CompiledRoute>()
-
 /** What is left of a route for an attempt alone: the answer is the plugin's, not yet the client's. */
-function withoutHooks(route: CompiledRoute): CompiledRoute {
-  let found = bare.get(route)
-  if (found === undefined) {
-    found = {
-      ...route,
-      onRequest: [],
-      onPreflight: [],
-      onRequestBody: [],
-      onResponse: [],
-      onResponseBody: [],
-      onTunnel: [],
-      onError: [],
-      onFinish: [],
-      responseHeaders: undefined,
-    }
-    bare.set(route, found)
+const withoutHooks = remembered(route => ({
+  ...route,
+  onRequest: [],
+  onPreflight: [],
+  onRequestBody: [],
+  onResponse: [],
+  onResponseBody: [],
+  onTunnel: [],
+  onError: [],
+  onFinish: [],
+  responseHeaders: undefined,
+}))
+
+/** Likewise for another service than the request's own. */
+const asideOf = remembered(route => ({
+  ...withoutHooks(route),
+  replayBytes: 0,
+  onAttempt: [],
+  onAttemptEnd: route.action.kind === 'service' ? route.action.service.observers : [],
+}))
+
+function remembered(make: (route: CompiledRoute) => CompiledRoute): (route: CompiledRoute) => CompiledRoute {
+  const made = new WeakMap<CompiledRoute, CompiledRoute>()
+  return route => {
+    const known = made.get(route)
+    if (known !== undefined) return known
+    const now = make(route)
+    made.set(route, now)
+    return now
   }
-  return found
 }
 
 /** The client of a forwarded request. */
 class ForwardStream implements ServerStream {
-  readonly method = 'GET'
+  readonly method: string
   readonly target: string
   readonly version: ServerStream['version']
   readonly fields: Fields
   readonly peer: Peer
-  readonly bodyLength = 0
+  readonly bodyLength: number
   readonly expectsContinue = false
   readonly upgrade = undefined
   handler: Exchange | undefined
@@ -95,10 +109,14 @@ class ForwardStream implements ServerStream {
   readonly #resolve: (answer: Forwarded) => void
   readonly #reject: (error: GatewayError) => void
   readonly #body: Readable
+  readonly #sent: Uint8Array | undefined
   #over = false
 
-  constructor(parent: Exchange, { headers }: ForwardInit) {
-    const { target, version, peer } = parent.stream
+  constructor(parent: Exchange, { headers, body }: ForwardInit) {
+    const { method, target, version, peer } = parent.stream
+    this.method = method
+    this.#sent = body
+    this.bodyLength = body?.byteLength ?? 0
     this.target = target
     this.version = version
     this.peer = peer
@@ -119,6 +137,7 @@ class ForwardStream implements ServerStream {
   }
 
   readBody(sink: BodySink): void {
+    if (this.#sent !== undefined && this.bodyLength > 0) sink.onData(this.#sent)
     sink.onEnd(undefined)
   }
 

@@ -91,7 +91,7 @@ export function sendHead(exchange: Exchange, response: Response): void {
     exchange.filters = FilterChain.open('onResponseBody', compiled.onResponseBody, exchange, run =>
       run(exchange, response),
     )
-    if (exchange.filters !== undefined) response.bodyLength = -1
+    if (exchange.filters?.observes === false) response.bodyLength = -1
   }
   // What a GET would have had, nobody can tell where a filter could have changed it.
   if (bodiless && compiled !== undefined && compiled.onResponseBody.length > 0) response.bodyLength = -1

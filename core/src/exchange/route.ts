@@ -29,6 +29,8 @@ export interface CompiledRoute extends Steps {
   /** Names of the plugins that returned hooks for it. */
   readonly plugins: readonly string[]
   readonly action: CompiledAction
+  /** Of a route that may go to several services, itself for each of them. */
+  readonly byService: ReadonlyMap<string, CompiledRoute>
   /** Slots that active plugins need, by name, with the place of the first such plugin: from there on an unset one is an error, never undefined. */
   readonly neededSlots: ReadonlyMap<string, number>
   /** Milliseconds; 0 is none. */
@@ -92,4 +94,11 @@ export interface Entry {
   readonly bodySize: number
   /** Whether this address is a proxy whose X-Forwarded-* are believed. */
   trusts(address: string): boolean
+}
+
+/** @throws TypeError when it does not go there. */
+export function routeTo(route: CompiledRoute | undefined, service: string): CompiledRoute {
+  const found = route?.byService.get(service)
+  if (found !== undefined) return found
+  throw new TypeError(`route "${route?.name}" does not go to "${service}": name it in the plugin's "services"`)
 }

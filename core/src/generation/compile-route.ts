@@ -1,4 +1,5 @@
 import type { RouteAction, RouteModel } from '../config/model.ts'
+import { servicesOf } from '../config/normalise-routes.ts'
 import type { Problem } from '../config/problem.ts'
 import { bufferedStream } from '../config/route-faults.ts'
 import { GatewayError } from '../contract/errors.ts'
@@ -53,22 +54,27 @@ export function compileRoute(
   }
   checkWriters(active, model.name, report)
   checkStreams(active, model, report)
-  const service = model.action.kind === 'service' ? services.get(model.action.service)?.service : undefined
-  if (active.length === 0 && before?.plugins.length === 0 && serviceOf(before) === service) return before
+  const [service, ...others] = servicesOf(model.action).flatMap(name => services.get(name)?.service ?? [])
+  if (others.length === 0 && active.length === 0 && before?.plugins.length === 0 && serviceOf(before) === service)
+    return before
   if (Object.keys(model.hooks).length > 0) chain.push({ plugin: 'config', hooks: model.hooks })
   const forward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook)
   const backward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook).reverse()
   const action = compileAction(model.action, model.pattern, service)
   if (action === undefined) report({ code: 'CONFIG_UNKNOWN_SERVICE', message: 'its service is missing', path })
   const onTunnel = forward('onTunnel')
-  if (onTunnel.length > 0 && action?.kind === 'service' && action.service.connector !== undefined) {
-    const message = `plugin "${onTunnel[0]?.plugin}" takes WebSockets here, and service "${action.service.name}" has a connector, which answers requests alone: use another service`
+  const connected = onTunnel.length > 0 ? [service, ...others].find(other => other?.connector !== undefined) : undefined
+  if (connected !== undefined) {
+    const message = `plugin "${onTunnel[0]?.plugin}" takes WebSockets here, and service "${connected.name}" has a connector, which answers requests alone: use another service`
     report({ code: 'CONFIG_ROUTE_REFUSED', message, path })
   }
-  return {
+  const onAttemptEnd = backward('onAttemptEnd')
+  const byService = others.length === 0 ? noServices : new Map<string, CompiledRoute>()
+  const compiled: CompiledRoute = {
     name: model.name,
     plugins: active.map(plugin => plugin.name),
     action: action ?? { kind: 'reply', reply: { status: 500 } },
+    byService,
     neededSlots: neededSlots(active),
     timeouts: settings.timeouts,
     replayBytes: settings.replay.bytes,
@@ -78,14 +84,27 @@ export function compileRoute(
     onPreflight: forward('onPreflight'),
     onRequestBody: forward('onRequestBody'),
     onAttempt: forward('onAttempt'),
-    onAttemptEnd: [...(service?.observers ?? none), ...backward('onAttemptEnd')],
+    onAttemptEnd: [...(service?.observers ?? none), ...onAttemptEnd],
     onResponse: backward('onResponse'),
     onResponseBody: backward('onResponseBody'),
     onTunnel,
     onError: backward('onError'),
     onFinish: backward('onFinish'),
   }
+  if (service === undefined || others.length === 0 || action?.kind !== 'service') return compiled
+  byService.set(service.name, compiled)
+  for (const other of others) {
+    byService.set(other.name, {
+      ...compiled,
+      action: { ...action, service: other },
+      onAttemptEnd: [...other.observers, ...onAttemptEnd],
+    })
+  }
+  return compiled
 }
+
+/** One for all, since most routes go to one service or none. */
+const noServices = new Map<string, CompiledRoute>()
 
 function askPlugin(
   plugin: RoutePlugin,
@@ -94,12 +113,13 @@ function askPlugin(
   report: Report,
 ): RouteHooks | undefined {
   const path = ['routes', model.name, plugin.name]
-  const service = model.action.kind === 'service' ? model.action.service : undefined
+  const all = servicesOf(model.action)
   try {
     const hooks = plugin.onRoute?.({
       name: model.name,
       match: model.match,
-      service,
+      service: all[0],
+      services: all,
       ...settings,
       options: model.options[plugin.name],
       problem: message =>

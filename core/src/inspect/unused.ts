@@ -1,9 +1,10 @@
 import { isAlwaysOn } from '../config/at-work.ts'
 import type { PluginModel } from '../config/model.ts'
+import { servicesOf } from '../config/normalise-routes.ts'
 import type { Finding, Linted } from './finding.ts'
 
 export function* unusedServices({ model }: Linted): Generator<Finding | undefined> {
-  const used = new Set(model.routes.map(({ action }) => (action.kind === 'service' ? action.service : undefined)))
+  const used = new Set(model.routes.flatMap(({ action }) => servicesOf(action)))
   for (const { name } of model.services) {
     const message = 'no route uses this service: remove it, or route to it'
     yield used.has(name) ? undefined : { code: 'CONFIG_UNUSED_SERVICE', message, path: ['services', name] }

@@ -30,6 +30,8 @@ export interface Decision {
   readonly code: string | null
   readonly service: string | null
   readonly targets: Json
+  /** Likewise, by name, of services that plugins may choose in its place, or send copies to. */
+  readonly others: Json
   /** That may take part, by name, with their options. */
   readonly plugins: readonly PluginPart[]
 }
@@ -52,7 +54,7 @@ export type Decide = (request: RecordedRequest) => Decided
 
 /** Decides as exchange/dispatch.ts does, up to the first hook. `serialised` says what the routes lead to. */
 export function createDecide(serialised: SerialisedModel, { listeners, routes }: Deciding): Decide {
-  const nothing = { route: null, service: null, targets: null, plugins: [] }
+  const nothing = { route: null, service: null, targets: null, others: null, plugins: [] }
   const refusals = new Map<string, Decided>()
   const refuse = ({ status, code }: { readonly status: number; readonly code: string | null }): Decided => {
     const key = code ?? String(status)
@@ -98,15 +100,15 @@ function decisionOf({ services, plugins, pluginOrder, routes }: SerialisedModel,
   const serviceName = action.kind === 'service' ? action.service : null
   const service = serviceName === null ? undefined : services[serviceName]
   const status = action.kind === 'service' ? null : action.kind === 'reply' ? action.reply.status : action.status
-  const { targets = null, ...rest } = service ?? {}
+  const others = action.kind === 'service' ? action.others : undefined
   const ownOptions = (entry: Entry | undefined, plugin: string): Json => itemOf(entry?.options, plugin)
   return {
     route: name,
     status: status ?? null,
     code: null,
     service: serviceName,
-    targets:
-      service === undefined ? null : { targets, ...pick(rest, ['discover', 'balance', 'connector', 'protocol']) },
+    targets: targetsOf(service),
+    others: others === undefined ? null : Object.fromEntries(others.map(other => [other, targetsOf(services[other])])),
     plugins: pluginOrder.flatMap((plugin): PluginPart[] => {
       const routeOptions = ownOptions(routes[name], plugin)
       const serviceOptions = ownOptions(service, plugin)
@@ -115,6 +117,11 @@ function decisionOf({ services, plugins, pluginOrder, routes }: SerialisedModel,
       return [{ name: plugin, options: plugins[plugin]?.options ?? null, routeOptions, serviceOptions }]
     }),
   }
+}
+
+function targetsOf(service: Entry | undefined): Json {
+  if (service === undefined) return null
+  return { targets: null, ...pick(service, ['targets', 'discover', 'balance', 'connector', 'protocol']) }
 }
 
 function itemOf(table: Json | undefined, key: string): Json {

@@ -129,7 +129,8 @@ function differences(before: Decision, after: Decision, pathsDiffer: boolean): D
   if (before.status !== after.status || before.code !== after.code) differing.push('status')
   // Where no route takes it, there is nothing that could have these.
   if (before.route === null || after.route === null) return differing
-  if (before.service !== after.service || !isDeepStrictEqual(before.targets, after.targets)) differing.push('target')
+  const goesTo = ({ service, targets, others }: Decision) => [service, targets, others]
+  if (!isDeepStrictEqual(goesTo(before), goesTo(after))) differing.push('target')
   if (!isDeepStrictEqual(before.plugins, after.plugins)) differing.push('plugins')
   if (pathsDiffer) differing.push('path')
   return differing

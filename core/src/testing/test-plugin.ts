@@ -1,4 +1,5 @@
 import type { AnyPlugin } from '../config/config.ts'
+import type { WithServices } from '../contract/schema.ts'
 import type { Upstream } from './fake-upstream.ts'
 import { type TestGateway, type TestGatewayOptions, testGateway } from './test-gateway.ts'
 
@@ -27,7 +28,7 @@ type TypesOf<P extends AnyPlugin> = NonNullable<P['~types']>
  */
 export function testPlugin<P extends AnyPlugin>(
   plugin: P,
-  options: TestPluginOptions<TypesOf<P>['route'], TypesOf<P>['service']> = {},
+  options: TestPluginOptions<WithServices<TypesOf<P>['route'], string>, TypesOf<P>['service']> = {},
 ): Promise<TestGateway> {
   const { routeOptions, serviceOptions, route, service, beside = [], ...rest } = options
   const { upstream = () => new Response('ok'), ...more } = rest

@@ -1,4 +1,11 @@
-import { defineExtension, definePlugin, type Host, type ServiceHooks, type ServiceView } from '@gateway/core'
+import {
+  type Context,
+  defineExtension,
+  definePlugin,
+  type Host,
+  type ServiceHooks,
+  type ServiceView,
+} from '@gateway/core'
 import { type Latencies, peakEwma } from './ewma.ts'
 import { compileHashKey } from './hash-key.ts'
 import { hashing } from './hash-table.ts'
@@ -79,7 +86,14 @@ export const balancing = definePlugin({
         const warm = slowStart === undefined ? undefined : warming(host, service, slowStart)
         return hooksOf({ zone, ...narrow }, stickies.get(service.name), warm)
       },
-      onRoute: ({ service = '' }) => stickies.get(service)?.hooks,
+      onRoute({ services }) {
+        const hooksFor = ({ service = '' }: Context) => stickies.get(service)?.hooks
+        if (!services.some(service => stickies.get(service)?.hooks !== undefined)) return
+        return {
+          onAttemptEnd: (ctx, attempt, outcome) => hooksFor(ctx)?.onAttemptEnd?.(ctx, attempt, outcome),
+          onResponse: (ctx, head) => hooksFor(ctx)?.onResponse?.(ctx, head),
+        }
+      },
     }
   },
 })

@@ -29,12 +29,14 @@ export const health = definePlugin({
         if (tls !== undefined) watchCertificates(host, service, { expiresIn: tls.expiresIn, timeoutMs: timeout })
         if (passive !== false) watchers.set(service.name, watchOutliers(host, service, passive))
       },
-      onRoute({ service = '', options }) {
-        const watch = watchers.get(service)
-        if (options === undefined && watch === undefined) return
+      onRoute({ services, options }) {
+        const isWatched = services.some(service => watchers.has(service))
+        if (options === undefined && !isWatched) return
         const hooks: RouteHooks = {
           ...(options && { onRequest: () => answerFor(options.endpoint, watched, host.draining) }),
-          ...(watch && { onAttemptEnd: (_ctx, { target }, outcome) => watch(target, outcome) }),
+          ...(isWatched && {
+            onAttemptEnd: ({ service = '' }, { target }, outcome) => watchers.get(service)?.(target, outcome),
+          }),
         }
         return hooks
       },

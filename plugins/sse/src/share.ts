@@ -6,10 +6,10 @@ import { Topic, type TopicOptions } from './topic.ts'
 
 /** Answers with a stream that others read as well. Nothing: this request goes to the upstream by itself, also for an answer that is no stream. */
 export async function joinTopic(ctx: Context, options: TopicOptions, streams: Streams): Promise<Reply | void> {
-  const { route, host, path, query, headers } = ctx
+  const { route, service, host, path, query, headers } = ctx
   const { vary } = options.share
   const seen = headers.get('last-event-id') ?? ''
-  const key = JSON.stringify([route, host, path, query, vary.map(name => headers.get(name) ?? null), options])
+  const key = JSON.stringify([route, service, host, path, query, vary.map(name => headers.get(name) ?? null), options])
   const open = (lastId: string, signal: AbortSignal) =>
     ctx.forward({ headers: sharedFields(ctx, vary, lastId), signal })
   const join = (topic: Topic): Reply | undefined => {

@@ -148,8 +148,8 @@ test('a route is shown to each plugin once a generation, with its own options al
   const timeouts = { connect: 5_000, head: 30_000, idle: 60_000, total: 0 }
   const settings = { timeouts, replay: { bytes: 0 } }
   expect(seen).toEqual([
-    { name: 'a', match: 'GET /a/:id', service: 's', ...settings, options: undefined },
-    { name: 'b', match: 'ANY /b', service: undefined, ...settings, options: undefined },
+    { name: 'a', match: 'GET /a/:id', service: 's', services: ['s'], ...settings, options: undefined },
+    { name: 'b', match: 'ANY /b', service: undefined, services: [], ...settings, options: undefined },
   ])
 })
 

@@ -1,6 +1,6 @@
 // Every mistake that house.md's "Config DSL" promises to refuse, and the sentence that the author gets to read.
 import { defineConfig, defineExtension, defineGateway, definePlugin, defineSlot } from '@gateway/core'
-import { balancing, health, jwt, rateLimit, tenant, user } from '../plugins.ts'
+import { balancing, health, jwt, rateLimit, shares, tenant, user } from '../plugins.ts'
 
 const services = { a: { targets: ['http://127.0.0.1:1'] } } as const
 const issuer = 'https://issuer.example'
@@ -57,6 +57,13 @@ export const missingOption = defineConfig({
   services,
   // error: TS2741: Property 'limit' is missing
   routes: { r: { match: 'GET /', service: 'a', rateLimit: { window: '1m' } } },
+})
+
+export const unknownServiceInOption = defineConfig({
+  plugins: [shares()],
+  services,
+  // error: TS2353: .*'b' does not exist
+  routes: { r: { match: 'GET /', service: 'a', shares: { a: 95, b: 5 } } },
 })
 
 export const rewriteParameter = defineConfig({
