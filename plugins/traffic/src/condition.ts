@@ -1,0 +1,63 @@
+import { type Context, fieldName } from '@gateway/core'
+import * as z from 'zod'
+
+/** What a request has to have: a value equal to a text or matching an expression, or with neither any value. */
+export type Condition = ({ readonly header: string } | { readonly cookie: string } | { readonly query: string }) & {
+  readonly equals?: string | undefined
+  readonly matches?: RegExp | undefined
+}
+
+export const cookieName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be a name of letters, digits and -_.' })
+
+const sources = { header: fieldName().optional(), cookie: cookieName.optional(), query: z.string().min(1).optional() }
+type Sources = { readonly [Name in keyof typeof sources]?: string | undefined }
+
+/** One of a request's values; of several keys exactly one. */
+export const conditionShape = {
+  ...sources,
+  equals: z.string().min(1).optional(),
+  matches: z
+    .instanceof(RegExp, { error: 'must be a regular expression, such as /^beta/' })
+    .refine(({ global, sticky }) => !global && !sticky, {
+      error: 'must not have the flags g and y, which keep a state',
+    })
+    .optional(),
+}
+
+type Read = z.output<z.ZodObject<typeof conditionShape>>
+
+/** What is wrong with it, to be used in a `superRefine`. */
+export function checkCondition({ header, cookie, query, equals, matches }: Read, issue: z.RefinementCtx): void {
+  const refuse = (message: string) => issue.addIssue({ code: 'custom', message })
+  if ([header, cookie, query].filter(name => name !== undefined).length !== 1)
+    refuse('needs one of header, cookie and query')
+  if (equals !== undefined && matches !== undefined) refuse('has equals and matches: choose one')
+}
+
+/** Of a request; undefined where there is none, or an empty one. */
+export function valueReader({ header, cookie, query = '' }: Sources): (ctx: Context) => string | undefined {
+  const some = (text: string | null | undefined) => text || undefined
+  if (header !== undefined) return ctx => some(ctx.headers.get(header))
+  if (cookie !== undefined) return ctx => some(readCookie(ctx, `${cookie}=`))
+  return ctx => (ctx.query === '' ? undefined : some(new URLSearchParams(ctx.query).get(query)))
+}
+
+function readCookie(ctx: Context, start: string): string | undefined {
+  const pair = ctx.headers
+    .get('cookie')
+    ?.split(';')
+    .find(text => text.trimStart().startsWith(start))
+  return pair?.trim().slice(start.length)
+}
+
+export function compileCondition(condition: Read): (ctx: Context) => boolean {
+  const { equals, matches } = condition
+  const read = valueReader(condition)
+  return ctx => {
+    const value = read(ctx)
+    if (value === undefined) return false
+    return equals === undefined ? (matches?.test(value) ?? true) : value === equals
+  }
+}

@@ -1,0 +1,3 @@
+export { faults } from './faults.ts'
+export { mirror } from './mirror.ts'
+export { split } from './split.ts'
