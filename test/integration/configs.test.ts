@@ -26,6 +26,12 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /items/1', { headers: { 'x-api-key': 'another-key' } }, /^401 .*AUTH_INVALID/],
     ['POST /items', { headers: { 'x-api-key': 'example-key' } }, /^403 .*AUTH_FORBIDDEN/],
   ],
+  'canary.ts': [
+    ['GET /shop/a', { headers: { 'x-version': 'canary' } }, '200 from canary'],
+    ['GET /shop/a', { headers: { 'x-version': 'stable' } }, '200 GET /shop/a'],
+    ['GET /shop/a', { headers: { cookie: 'GATEWAY_PLACE=499' } }, '200 from canary'],
+    ['GET /shop/a', { headers: { cookie: 'GATEWAY_PLACE=500' } }, '200 GET /shop/a'],
+  ],
   'cors.ts': [
     ['GET /api/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /api/a https://app.example.com'],
     ['GET /api/a', { headers: { origin: 'https://evil.test' } }, '200 GET /api/a'],
@@ -48,6 +54,10 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /orders', { headers: { authorization: 'Bearer TOKEN', 'x-user-id': 'root' } }, '200 GET /orders ada'],
     ['POST /orders', { headers: { authorization: 'Bearer TOKEN' } }, /^403 .*AUTH_FORBIDDEN/],
     ['GET /health', {}, '200 ok\n'],
+  ],
+  'mirror.ts': [
+    ['GET /shop/a', {}, '200 GET /shop/a'],
+    ['POST /shop/a', { body: 'b' }, '200 POST /shop/a'],
   ],
   'rate-limit.ts': [
     ...Array.from({ length: 5 }, () => ['POST /login', {}, /^200/] as const),
@@ -97,7 +107,10 @@ describe.each(Object.entries(said))('%s', (file, cases) => {
     const token = file === 'jwt.ts' ? await startIssuer() : ''
     const { default: config } = (await import(new URL(file, folder).href)) as { default: never }
     const { services = {} } = config as { services?: Record<string, unknown> }
-    const upstreams = Object.fromEntries(Object.keys(services).map(name => [name, echo]))
+    const others = ['canary', 'next']
+    const upstreams = Object.fromEntries(
+      Object.keys(services).map(name => [name, others.includes(name) ? () => new Response(`from ${name}`) : echo]),
+    )
     await using gateway = await testGateway(config, { upstreams, startAt: new Date() })
     for (const [request, init, expected] of cases) {
       const [method = '', path = ''] = request.split(' ')

@@ -54,8 +54,8 @@ function describe(action: RouteAction): string {
   if (action.kind === 'reply') return `reply ${action.reply.status}`
   const { service, rewrite, stripPrefix, others = [] } = action
   const path = rewrite === undefined ? '' : ` ${rewrite}`
-  const services = [service, ...others].join(' or ')
-  return `${services}${stripPrefix === undefined ? path : ` without ${stripPrefix}`}`
+  const also = others.length === 0 ? '' : `, also ${others.join(', ')}`
+  return `${service}${stripPrefix === undefined ? path : ` without ${stripPrefix}`}${also}`
 }
 
 function condition(kind: string, field: FieldPredicate): string {

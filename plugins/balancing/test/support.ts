@@ -20,17 +20,6 @@ export const targetsOf = (count: number, weightOf: (i: number) => number = () =>
 /** Where a balancer asks nothing of a request. */
 export const noContext = {} as Context
 
-/** Numbers from 0 up to 1, the same at each run (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** How often each target was picked. */
 export function tally(picks: Iterable<Target | undefined>, targets: readonly Target[]): number[] {
   const counts = new Map<Target | undefined, number>(targets.map(target => [target, 0]))

@@ -1,4 +1,4 @@
-import { type BodyFilter, type Context, defineSlot, type Host } from '@gateway/core'
+import { type BodyFilter, type Context, defineSlot, type Log } from '@gateway/core'
 import type { Mirror } from './mirror-options.ts'
 
 /** Of an answer, what is read before its connection is given up. */
@@ -9,7 +9,7 @@ const collected = defineSlot<AbortController | undefined>()('mirror.copy')
 
 /** The copies of one route's requests that are under way. */
 export class Copies {
-  readonly #host: Host
+  readonly #log: Log
   readonly #route: string
   readonly #options: Mirror
   /** Those that collect a body are among them, since they hold memory, too. */
@@ -17,21 +17,15 @@ export class Copies {
   readonly #withheld: ReadonlySet<string>
   #lost = nothingLost()
 
-  constructor(host: Host, route: string, options: Mirror) {
-    this.#host = host
+  constructor(log: Log, route: string, options: Mirror) {
+    this.#log = log
     this.#route = route
     this.#options = options
     this.#withheld = new Set(options.withhold.map(name => name.toLowerCase()))
-    const abort = () => {
-      for (const controller of this.#underWay) controller.abort()
-    }
-    // They must not hold the gateway up, nor outlive what they are sent with.
-    host.closing.addEventListener('abort', abort)
-    host.defer(() => {
-      host.closing.removeEventListener('abort', abort)
-      abort()
-      this.report()
-    })
+  }
+
+  abort(): void {
+    for (const controller of this.#underWay) controller.abort()
   }
 
   /** Of a request without a body. */
@@ -87,7 +81,7 @@ export class Copies {
     const lost = this.#lost
     if (lost.dropped + lost.tooLarge + lost.failed === 0) return
     this.#lost = nothingLost()
-    this.#host.log.warn('requests were not mirrored', { route: this.#route, service: this.#options.to, ...lost })
+    this.#log.warn('requests were not mirrored', { route: this.#route, service: this.#options.to, ...lost })
   }
 
   #enter(): AbortController | undefined {

@@ -49,7 +49,7 @@ export const faults = definePlugin({
   stage: 'admit',
   options: z.strictObject({ enabled: z.boolean(), random }),
   routeOptions,
-  setup: (host, { enabled, random }) => ({
+  setup: (host, { enabled, random = Math.random }) => ({
     onRoute({ name, options }) {
       if (options === undefined || !enabled) return
       host.log.warn('requests fail on purpose', { route: name })

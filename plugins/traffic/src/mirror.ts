@@ -13,10 +13,21 @@ export const mirror = definePlugin({
   options: z.strictObject({ random }).prefault({}),
   routeOptions: mirrorSchema,
   services: ({ to }) => [{ name: to, path: ['to'] }],
-  setup(host, { random }) {
+  setup(host, { random = Math.random }) {
     const all: Copies[] = []
-    host.clock.every(reportEvery, () => {
+    const report = () => {
       for (const copies of all) copies.report()
+    }
+    const abort = () => {
+      for (const copies of all) copies.abort()
+    }
+    host.clock.every(reportEvery, report)
+    // They must not hold the gateway up, nor outlive what they are sent with.
+    host.closing.addEventListener('abort', abort)
+    host.defer(() => {
+      host.closing.removeEventListener('abort', abort)
+      abort()
+      report()
     })
     return {
       onRoute({ name, service, options, problem }) {
@@ -24,7 +35,7 @@ export const mirror = definePlugin({
         if (service === undefined) return problem('a redirect or a fixed reply sends nothing that could be copied')
         if (service === options.to)
           return problem(`"${service}" gets the requests themselves: mirror to another service`)
-        const copies = new Copies(host, name, options)
+        const copies = new Copies(host.log, name, options)
         all.push(copies)
         return hooksOf(copies, options, chosenBy(host, options, random))
       },
@@ -45,7 +56,9 @@ function chosenBy({ closing }: Host, { to, percent, methods }: Mirror, random: (
 function hooksOf(copies: Copies, { header }: Mirror, isChosen: (ctx: Context) => boolean) {
   return {
     // What tells a copy from a request is not for clients to say.
-    onRequest: ({ headers }: Context) => headers.delete(header),
+    onRequest({ headers }: Context) {
+      headers.delete(header)
+    },
     // Here the request is what goes upstream, and nobody turns it away any more.
     onAttempt(ctx: Context, { number }: { readonly number: number }) {
       if (number === 1 && ctx.bodyLength === 0 && isChosen(ctx)) copies.send(ctx)

@@ -15,7 +15,7 @@ export const split = definePlugin({
     ...Object.keys(to).map(name => ({ name, path: ['to', name] })),
     ...when.map(({ service }, index) => ({ name: service, path: ['when', index, 'service'] })),
   ],
-  setup: (_host, { random }) => ({
+  setup: (_host, { random = Math.random }) => ({
     onRoute({ service, options, problem }) {
       if (options === undefined) return
       if (service === undefined)

@@ -3,8 +3,9 @@ import { faults } from '@gateway/traffic'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { startGateway } from '../../../test/support/gateway.ts'
+import { seeded } from '../../../test/support/seeded.ts'
 import { connect, exchange, rawRequest, requestText } from '../../../test/support/wire.ts'
-import { ask, backend, configOf, seeded } from './support.ts'
+import { ask, backend, configOf } from './support.ts'
 
 for (const { name, run } of pluginSuite(() => faults({ enabled: true, random: () => 0.5 }), {
   routeOptions: { abort: { status: 503, percent: 0 } },
@@ -66,13 +67,18 @@ describe('delay', () => {
     expect((await ask(running)).status).toBe(500)
   })
 
-  test('ends when the client leaves', async () => {
+  test('ends when the client leaves, and its timer with it', async () => {
     const { running, real } = await start({ delay: { for: '1h' } })
-    const wire = await connect(running.port)
-    wire.send(requestText('GET /'))
-    await eventually(() => expect(running.gateway.generations[0]?.inFlight).toBe(1))
-    wire.socket.destroy()
+    const timers = () => process.getActiveResourcesInfo().filter(kind => kind === 'Timeout').length
+    const before = timers()
+    const wires = await Promise.all(Array.from({ length: 30 }, () => connect(running.port)))
+    for (const wire of wires) wire.send(requestText('GET /'))
+    await eventually(() => expect(running.gateway.generations[0]?.inFlight).toBe(30))
+    expect(timers()).toBeGreaterThan(before + 20)
+    for (const { socket } of wires) socket.destroy()
     await eventually(() => expect(running.gateway.generations[0]?.inFlight).toBe(0))
+    // Others may have come meanwhile, but not as many.
+    await eventually(() => expect(timers()).toBeLessThan(before + 20))
     expect(real.requests).toEqual([])
     expect(running.log.all.filter(({ level }) => level === 'error')).toEqual([])
   })

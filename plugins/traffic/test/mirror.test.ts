@@ -5,9 +5,10 @@ import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { type LooseConfig, type RunningGateway, startGateway } from '../../../test/support/gateway.ts'
 import { lineValues } from '../../../test/support/message.ts'
+import { seeded } from '../../../test/support/seeded.ts'
 import { rawUpstream, refusingOrigin, startUpstream } from '../../../test/support/upstream.ts'
 import { connect, exchange, requestText } from '../../../test/support/wire.ts'
-import { ask, backend, configOf, seeded } from './support.ts'
+import { ask, backend, configOf } from './support.ts'
 
 for (const { name, run } of pluginSuite(() => mirror(), { alwaysOn: false })) test(name, run)
 

@@ -1,12 +1,12 @@
 import { identity } from '@gateway/auth/contract'
-import { defineConfig, definePlugin } from '@gateway/core'
+import { createGateway, defineConfig, definePlugin } from '@gateway/core'
 import { pluginSuite } from '@gateway/testing'
 import { split } from '@gateway/traffic'
 import { describe, expect, test } from 'vitest'
-import { normalise } from '../../../core/src/config/normalise.ts'
 import { startGateway } from '../../../test/support/gateway.ts'
+import { seeded } from '../../../test/support/seeded.ts'
 import { refusingOrigin } from '../../../test/support/upstream.ts'
-import { ask, backend, configOf, count, seeded } from './support.ts'
+import { ask, backend, configOf, count } from './support.ts'
 
 for (const { name, run } of pluginSuite(() => split(), { alwaysOn: false })) test(name, run)
 
@@ -95,6 +95,8 @@ describe('by', () => {
     expect(await inCanary(other)).toEqual(before)
     await reload({ to: { canary: 20 }, by })
     const after = await inCanary(running)
+    await reload({ to: { stable: 80, canary: 20 }, by })
+    expect(await inCanary(running)).toEqual(after)
     expect([...after]).toEqual(expect.arrayContaining([...before]))
     expect(after.size).toBeGreaterThan(before.size)
     expectShare((await count(running, 400, () => ({}))).canary, 400, 0.2)
@@ -194,7 +196,7 @@ test('a route that goes nowhere has nothing to split', async () => {
   await expect(startGateway({ ...config, routes })).rejects.toThrow(/there is none to split/)
 })
 
-test('its services are those of the config', () => {
+test('its services are those of the config', async () => {
   const config = defineConfig({
     plugins: [split()],
     services: { stable: { targets: ['http://a.test'] }, canary: { targets: ['http://b.test'] } },
@@ -210,5 +212,7 @@ test('its services are those of the config', () => {
       neither: { match: 'GET /b', service: 'stable', split: { when: [{ header: 'X', service: 'canry' }] } },
     },
   })
-  expect(normalise(config).problems.map(({ path = [] }) => path[1])).toEqual(['no', 'neither'])
+  await expect(createGateway(config)).rejects.toThrow(
+    /there is no service "canry".*routes\.no\..*there is no service "canry".*routes\.neither\./s,
+  )
 })

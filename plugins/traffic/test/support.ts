@@ -1,13 +1,6 @@
-import { Random } from '../../../test/soak/random.ts'
 import type { LooseConfig, RunningGateway } from '../../../test/support/gateway.ts'
 import { recordingBackend } from '../../../test/support/upstream.ts'
 import { responseText } from '../../../test/support/wire.ts'
-
-/** The same numbers in every run. */
-export function seeded(seed: number): () => number {
-  const random = new Random(seed)
-  return () => random.next()
-}
 
 /** A server that answers with its name. */
 export const backend = (name: string) => recordingBackend(() => responseText(200, [], name))

@@ -1,9 +1,15 @@
 import { text } from 'node:stream/consumers'
+import { balancing } from '@gateway/balancing'
 import { definePlugin, GatewayError, type Problem, type Route, type RouteHooks } from '@gateway/core'
+import { health } from '@gateway/health'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { normalise } from '../../../core/src/config/normalise.ts'
+import { serialiseModel } from '../../../core/src/control/serialise-model.ts'
+import { Fields } from '../../../core/src/http1/fields.ts'
 import { lint } from '../../../core/src/inspect/lint.ts'
+import { createDecide } from '../../../core/src/plan/decide.ts'
+import { replay } from '../../../core/src/plan/replay.ts'
 import { type LooseConfig, startGateway } from '../../support/gateway.ts'
 import { recordingBackend, refusingOrigin } from '../../support/upstream.ts'
 import { connect, requestText, responseText } from '../../support/wire.ts'
@@ -99,6 +105,34 @@ describe('useService', () => {
   })
 })
 
+describe('of the service that was chosen', () => {
+  const startWith = async (plugins: readonly unknown[], service: object, letters: string) => {
+    const first = await backend('first')
+    const seconds = await Promise.all([...letters].map(letter => recordingBackend(() => letterAnswer(letter))))
+    const config = configOf([...plugins, chooser(toSecond)], first.origin, '')
+    const second = { targets: seconds.map(({ origin }) => origin), ...service }
+    return startGateway({ ...config, services: { first: { targets: [first.origin] }, second } })
+  }
+  const letterAnswer = (letter: string) => responseText(letter === 'x' ? 500 : 200, [], letter)
+
+  test('targets that fail are ejected', async () => {
+    const options = { health: { passive: { failures: 2 } } }
+    const running = await startWith([health()], options, 'xa')
+    const answers: string[] = []
+    for (let i = 0; i < 8; i++) answers.push(await ask(running, '/a/b'))
+    expect(answers.filter(answer => answer === '500 x')).toHaveLength(2)
+  })
+
+  test('sessions stick', async () => {
+    const options = { balancing: { sticky: { cookie: {} } } }
+    const running = await startWith([balancing({ key: 'a key' })], options, 'abc')
+    const response = await running.gateway.fetch('http://gateway.test/a/b')
+    const from = await response.text()
+    const [cookie = ''] = response.headers.getSetCookie()
+    for (let i = 0; i < 4; i++) expect(await ask(running, '/a/b', { headers: { cookie } })).toBe(`200 ${from}`)
+  })
+})
+
 describe('services that a plugin names', () => {
   async function unused(config: LooseConfig): Promise<Problem[]> {
     const { model } = normalise(config)
@@ -145,6 +179,36 @@ describe('services that a plugin names', () => {
     )
     expect([changed, explained()]).toEqual([true, []])
     expect(await ask(running, '/a/b')).toBe('200 first')
+  })
+
+  test('are looked for, and are the new ones, when only they have changed', async () => {
+    const [first, second] = [await backend('first'), await backend('second')]
+    // Without hooks of a plugin the route could be kept as it is.
+    const plugins = [chooser({})]
+    const inline = { onRequest: toSecond.onRequest }
+    const config = configOf(plugins, first.origin, second.origin, inline)
+    const running = await startGateway(config)
+    expect(await ask(running, '/a/b')).toBe('200 second')
+    const third = await backend('third')
+    await running.gateway.reload(configOf(plugins, first.origin, third.origin, inline))
+    expect(await ask(running, '/a/b')).toBe('200 third')
+    const services = { first: { targets: [first.origin] } }
+    await expect(running.gateway.reload({ ...config, services })).rejects.toThrow(/there is no service "second"/)
+  })
+
+  test('are among what a plan compares', async () => {
+    const decide = async (second: string) => {
+      const { model } = normalise(configOf([chooser({})], 'http://a.test', second))
+      if (model === undefined) expect.fail('the config is refused')
+      return createDecide(await serialiseModel(model, 'salt'), model)
+    }
+    const request = { method: 'GET', url: '/a/b', host: 'gateway.test', fields: Fields.from([]) }
+    const pieces = async function* () {
+      yield [{ line: 1, found: request }]
+    }
+    const [before, after] = [await decide('http://b.test'), await decide('http://c.test')]
+    expect((await replay(pieces(), before, before, undefined)).differing).toBe(0)
+    expect((await replay(pieces(), before, after, undefined)).groups).toMatchObject([{ differs: ['target'] }])
   })
 })
 
