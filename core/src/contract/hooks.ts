@@ -124,7 +124,7 @@ export interface RouteHooks<Needs extends AnySlot = never, P = Readonly<Record<s
    * Status or error of the attempt is known, nothing of it has reached the client. 'retry' asks for another attempt, at a
    * target not tried yet where there is one, `retryInMs` for one in so many milliseconds; it happens when the request can
    * still be sent again (at most 16 attempts in all). 'fail' forbids it. The first plugin that says something decides; all
-   * hear.
+   * hear. An attempt that is given up, because the client has left or another was faster, has no such end.
    */
   onAttemptEnd?(ctx: Context<Needs, P>, attempt: Attempt, outcome: Outcome): Verdict | void
   /** May change the head, or replace the answer. Sees the kernel's own answers and other plugins' too. */

@@ -1,7 +1,6 @@
 import { type Duplex, Readable } from 'node:stream'
 import { GatewayError } from '../contract/errors.ts'
 import type { Attempt, Hedge } from '../contract/hooks.ts'
-import type { DeadlineOwner } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
 import type { ClientStream, ClientStreamHandler } from '../http1/wire.ts'
 import type { UpstreamTarget } from '../upstream/target.ts'
@@ -26,7 +25,7 @@ export interface AttemptEvents {
 const mostUnwanted = 65_536
 
 /** One request to one target over the kernel's HTTP client. */
-export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSource, DeadlineOwner {
+export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSource {
   readonly number: number
   readonly target: UpstreamTarget
   readonly headers: Fields
@@ -37,18 +36,16 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
   answer: Fields | undefined = undefined
   timeoutMs = 0
   hedge: Hedge | undefined = undefined
-  /** Of its hedge, then of its own time. */
-  deadline = 0
-  deadlineIndex = -1
   /** Its response was taken: what fails from now on can only cut the client's response off. */
   accepted = false
   /** Nothing that still comes of it counts. */
   over = false
   #connected = false
-  #timesOutAt = Infinity
   /** Where its body goes. */
   #sink: UploadTarget | undefined
   #body: Readable | undefined
+  #callOffTimeout: (() => void) | undefined
+  #callOffHedge: (() => void) | undefined
   readonly #events: AttemptEvents
 
   constructor(exchange: Exchange, target: UpstreamTarget, headers: Fields, path: string, events: AttemptEvents) {
@@ -88,30 +85,21 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
 
   /** Starts the clock for what onAttempt has written. */
   watch(): void {
-    const { delays } = this.exchange.runtime
-    const now = delays.now()
-    const { timeoutMs, hedge } = this
-    if (timeoutMs > 0) this.#timesOutAt = now + timeoutMs
-    const first = Math.min(this.#timesOutAt, hedge !== undefined && hedge.afterMs > 0 ? now + hedge.afterMs : Infinity)
-    if (first === Infinity) return
-    this.deadline = first
-    delays.add(this)
-  }
-
-  onDeadline(): void {
-    const { exchange, target, timeoutMs } = this
-    if (exchange.runtime.delays.now() >= this.#timesOutAt) {
-      const message = `${target.url}: no response head within the ${timeoutMs} ms of an attempt`
-      return this.fail(new GatewayError('GATEWAY_UPSTREAM_HEAD_TIMEOUT', message))
+    const { exchange, target, timeoutMs, hedge } = this
+    if (hedge !== undefined && hedge.afterMs > 0) {
+      this.#callOffHedge = exchange.later(hedge.afterMs, () => this.#events.slow(this))
     }
-    if (this.#timesOutAt !== Infinity) this.deadline = this.#timesOutAt
-    this.#events.slow(this)
+    if (!(timeoutMs > 0)) return
+    this.#callOffTimeout = exchange.later(timeoutMs, () => {
+      const message = `${target.url}: no response head within the ${timeoutMs} ms of an attempt`
+      this.fail(new GatewayError('GATEWAY_UPSTREAM_HEAD_TIMEOUT', message))
+    })
   }
 
   /** Its answer is the one. */
   accept(): void {
     this.accepted = true
-    this.#disarm()
+    this.#callOff()
     this.exchange.upload?.release()
   }
 
@@ -233,11 +221,12 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
 
   #end(): void {
     this.over = true
-    this.#disarm()
+    this.#callOff()
     if (this.#sink !== undefined) this.exchange.upload?.leave(this.#sink)
   }
 
-  #disarm(): void {
-    if (this.deadlineIndex !== -1) this.exchange.runtime.delays.remove(this)
+  #callOff(): void {
+    this.#callOffTimeout?.()
+    this.#callOffHedge?.()
   }
 }

@@ -1,6 +1,5 @@
 import type { GatewayError } from '../contract/errors.ts'
-import type { RouteHooks, Verdict } from '../contract/hooks.ts'
-import type { DeadlineOwner } from '../http1/deadlines.ts'
+import type { RouteHooks } from '../contract/hooks.ts'
 import { known } from '../http1/known-fields.ts'
 import { type AttemptEvents, UpstreamAttempt } from './attempt.ts'
 import { openConnector } from './connector.ts'
@@ -125,19 +124,19 @@ function endAttempt(run: UpstreamAttempt, end: Response | GatewayError): number 
   const steps = exchange.compiled?.onAttemptEnd ?? []
   if (steps.length === 0) return undefined
   const outcome = end instanceof Error ? { error: end } : { status: end.status, headersMs: run.ageMs }
-  let verdict: Verdict | undefined
+  let verdict: number | 'fail' | undefined
   for (const step of steps) {
     try {
       const said = step.run(exchange, run, outcome)
       if (isThenable(said)) disregard(exchange, 'onAttemptEnd', step.plugin, said)
-      else if (said !== undefined) verdict ??= said
+      else if (said === 'fail') verdict ??= said
+      else if (said === 'retry') verdict ??= 0
+      else if (said !== undefined && typeof said.retryInMs === 'number') verdict ??= said.retryInMs
     } catch (error) {
       logFailure(exchange, pluginFailure(step.plugin, 'onAttemptEnd', error))
     }
   }
-  if (verdict === undefined || verdict === 'fail') return verdict
-  if (exchange.attempts >= mostAttempts) return 'fail'
-  return verdict === 'retry' ? 0 : verdict.retryInMs
+  return verdict !== undefined && exchange.attempts >= mostAttempts ? 'fail' : verdict
 }
 
 /** Its answer is the one: whatever is under way beside it is given up. */
@@ -177,33 +176,10 @@ function sourceOf(race: ReadonlySet<UpstreamAttempt>): ResponseSource {
 function again(run: UpstreamAttempt, delayMs: number): void {
   const { exchange } = run
   avoid(run)
-  if (delayMs > 0) exchange.source = new Pause(exchange, delayMs)
-  else attempt(exchange)
-}
-
-/** The time between two attempts, over before its end when the client leaves or the request's time is over. */
-class Pause implements ResponseSource, DeadlineOwner {
-  deadline: number
-  deadlineIndex = -1
-  readonly #exchange: Exchange
-
-  constructor(exchange: Exchange, ms: number) {
-    const { delays } = exchange.runtime
-    this.#exchange = exchange
-    this.deadline = delays.now() + ms
-    delays.add(this)
-  }
-
-  onDeadline(): void {
-    this.abort()
-    attempt(this.#exchange)
-  }
-
-  abort(): void {
-    this.#exchange.runtime.delays.remove(this)
-  }
-
-  resumeBody(): void {}
+  if (!(delayMs > 0)) return attempt(exchange)
+  // Also called off when the client leaves or the request's time is over.
+  const abort = exchange.later(delayMs, () => attempt(exchange))
+  exchange.source = { resumeBody: () => {}, abort }
 }
 
 function avoid({ exchange, target }: UpstreamAttempt): void {

@@ -11,6 +11,7 @@ import type { OpenTunnel } from '../tunnel/open-tunnel.ts'
 import type { UpstreamTarget } from '../upstream/target.ts'
 import type { UpstreamAttempt } from './attempt.ts'
 import type { FilterChain } from './filter-chain.ts'
+import { cutOff } from './finish.ts'
 import { requestId } from './request-id.ts'
 import type { Response } from './response.ts'
 import { type CompiledRoute, type Entry, type Member, type Runtime, routeTo } from './route.ts'
@@ -22,6 +23,9 @@ export interface ResponseSource {
   resumeBody(): void
   abort(): void
 }
+
+/** Of Node's timers: one that is longer runs at once. */
+const longestMs = 2 ** 31 - 1
 
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 
@@ -216,6 +220,18 @@ export class Exchange implements Context, Member, ServerStreamHandler {
 
   wrapBody(wrap: (body: Readable) => Readable): void {
     takeBody(this, wrap)
+  }
+
+  /** Takes a step of its way in some time. What is returned calls it off. */
+  later(ms: number, step: () => void): () => void {
+    return this.runtime.after(Math.min(ms, longestMs), () => {
+      try {
+        step()
+      } catch (error) {
+        // A fault of the kernel itself: it must not end the process.
+        cutOff(this, error)
+      }
+    })
   }
 
   /** What is given up when this exchange finishes, unless it is taken out before by what this returns. */

@@ -61,8 +61,8 @@ export interface Runtime {
   readonly timeoutStatus: number
   /** By whose clock its time is told. */
   readonly deadlines: Deadlines
-  /** Likewise, to within a few milliseconds, for waits that may be short. */
-  readonly delays: Deadlines
+  /** Runs a task once, by the same clock. What it returns calls it off. */
+  readonly after: (ms: number, task: () => void) => () => void
   readonly tunnels: OpenTunnels
   /** Counts an exchange in; the generation lives until it is counted out. */
   enter(member: Member): void

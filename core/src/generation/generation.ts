@@ -47,7 +47,7 @@ export class Generation implements Runtime {
   readonly accessLog: boolean
   readonly timeoutStatus: number
   readonly deadlines: Deadlines
-  readonly delays: Deadlines
+  readonly after: Runtime['after']
   readonly store: SharedStore
   readonly tunnels: OpenTunnels
   readonly lease: SharedLease
@@ -76,7 +76,7 @@ export class Generation implements Runtime {
     this.model = model
     this.routes = model.routes
     this.deadlines = store.platform.deadlines
-    this.delays = store.platform.delays
+    this.after = store.platform.after
     this.store = store
     this.tunnels = store.tunnels
     this.log = log

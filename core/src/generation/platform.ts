@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ServiceModel, TlsModel } from '../config/model.ts'
-import { Deadlines, deadlines } from '../http1/deadlines.ts'
+import { type Deadlines, deadlines } from '../http1/deadlines.ts'
 import { Http2Pool } from '../http2/client.ts'
 import { Pool } from '../upstream/pool.ts'
 import type { RequestPool } from '../upstream/target.ts'
@@ -9,8 +9,6 @@ import type { RequestPool } from '../upstream/target.ts'
 export interface Platform {
   /** Of exchanges. */
   readonly deadlines: Deadlines
-  /** Likewise, where a wait may be shorter than their tick. */
-  readonly delays: Deadlines
   /** Milliseconds since the epoch. */
   now(): number
   /** Runs a task at an interval, without holding the process for it. What it returns ends that. */
@@ -23,7 +21,6 @@ export interface Platform {
 
 export const machine: Platform = {
   deadlines,
-  delays: new Deadlines(5),
   now: () => Date.now(),
   every(ms, task) {
     const timer = setInterval(task, ms).unref()

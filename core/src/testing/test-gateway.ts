@@ -87,7 +87,6 @@ export async function testGateway(config: unknown, options: TestGatewayOptions =
   const faults: unknown[] = []
   const platform: Platform = {
     deadlines: clock.deadlines,
-    delays: clock.deadlines,
     now: clock.now,
     every: clock.every,
     after: clock.after,
