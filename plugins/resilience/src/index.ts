@@ -1,1 +1,2 @@
+export { deadline } from './deadline.ts'
 export { retry } from './retry.ts'

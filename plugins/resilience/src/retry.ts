@@ -1,23 +1,85 @@
-import { definePlugin } from '@gateway/core'
-import * as z from 'zod'
+import { definePlugin, type RouteHooks } from '@gateway/core'
+import { hedgeAfter } from './hedge-after.ts'
+import { Latencies } from './latencies.ts'
+import { RetryBudget } from './retry-budget.ts'
+import { type BudgetOptions, optionsSchema, routeSchema, serviceSchema, settingsOf } from './retry-options.ts'
+import { conditionTest, delayBefore } from './retry-rules.ts'
 
-const routeSchema = z.strictObject({ attempts: z.int().min(1).max(16).default(3) })
+/** Asked for twice at once, even what may be repeated has to be safe to repeat. */
+const hedged = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+const warnEveryMs = 10_000
 
-/** Sends requests that failed once more, to another target where there is one. */
+/** What is known of a service, kept over reloads. */
+interface Record {
+  readonly budget: RetryBudget
+  readonly latencies: Latencies
+  warnedAt: number
+}
+
+/**
+ * Tries requests that failed again, at another target where there is one, and hedges slow ones, both within one budget for
+ * each service. Only on routes that say `retry`.
+ */
 export const retry = definePlugin({
   name: 'retry',
-  stage: 'shape',
+  // Before what tells the upstream how much time an attempt has.
+  stage: 'admit',
+  options: optionsSchema,
   routeOptions: routeSchema,
-  setup() {
+  serviceOptions: serviceSchema,
+  setup(host, plugin) {
+    const budgets = new Map<string, BudgetOptions>()
+
+    /** Counts requests to a service, and says whether there may be one more attempt. */
+    function budgetOf(service: string) {
+      const record = host.share<Record>({
+        name: `retry.budget ${service}`,
+        create: () => ({ budget: new RetryBudget(), latencies: new Latencies(), warnedAt: 0 }),
+      })
+      const { budget, latencies } = record
+      const limits = budgets.get(service) ?? plugin.budget
+      const { now } = host.clock
+      const take = (): boolean => {
+        const isAllowed = budget.take(now(), limits)
+        if (!isAllowed && now() - record.warnedAt >= warnEveryMs) {
+          record.warnedAt = now()
+          host.log.warn('the retry budget is spent: what fails is not tried again', { service })
+        }
+        return isAllowed
+      }
+      return { count: () => budget.count(now()), take, latencies }
+    }
+
     return {
-      onRoute({ options }) {
-        if (options === undefined) return
-        return {
-          onAttemptEnd(_ctx, { number }, outcome) {
-            if ('error' in outcome && outcome.error.retryable && number < options.attempts) return 'retry'
-            return undefined
+      onService({ name, options }) {
+        if (options !== undefined) budgets.set(name, options.budget)
+      },
+      onRoute({ service, options, replay }) {
+        if (options === undefined || options === false || service === undefined) return
+        const settings = settingsOf(options === true ? {} : options, plugin)
+        const { attempts, perTryTimeout, maxBody } = settings
+        const { count, take, latencies } = budgetOf(service)
+        const methods = new Set(settings.methods)
+        const isTriedAgain = conditionTest(settings.on)
+        const hedge = settings.hedge === false ? undefined : hedgeAfter(settings.hedge.after, latencies, take)
+        replay.bytes = Math.max(replay.bytes, maxBody)
+        const hooks: RouteHooks = {
+          onAttempt({ method }, attempt) {
+            attempt.timeoutMs = perTryTimeout
+            if (attempt.number > 1) return
+            count()
+            if (methods.has(method) && hedged.has(method)) attempt.hedge = hedge
+          },
+          onAttemptEnd(ctx, attempt, outcome) {
+            const { number, replayable } = attempt
+            if (hedge !== undefined && number === 1 && 'status' in outcome) latencies.add(outcome.headersMs)
+            if (number >= attempts || !replayable || !methods.has(ctx.method) || !isTriedAgain(outcome)) return
+            const retryInMs = delayBefore(attempt, outcome, settings, host.clock.now())
+            if (retryInMs === undefined || retryInMs >= ctx.timeLeftMs || !take()) return
+            return { retryInMs }
           },
         }
+        return hooks
       },
     }
   },
