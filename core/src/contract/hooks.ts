@@ -47,7 +47,8 @@ export interface Attempt {
 
 /**
  * Another attempt beside one that has had no answer for some time, at a target not tried yet. The first answer is taken and
- * the other attempt given up. Without such a target, or as long as the request's body is not here whole, there is none.
+ * the other attempt given up. Without such a target there is none, and it waits as long as the request's body is not here
+ * whole.
  */
 export interface Hedge {
   /** Milliseconds, from the first attempt's send. */

@@ -85,15 +85,18 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
 
   /** Starts the clock for what onAttempt has written. */
   watch(): void {
-    const { exchange, target, timeoutMs, hedge } = this
-    if (hedge !== undefined && hedge.afterMs > 0) {
-      this.#callOffHedge = exchange.later(hedge.afterMs, () => this.#events.slow(this))
-    }
+    const { exchange, target, timeoutMs } = this
+    this.watchHedge()
     if (!(timeoutMs > 0)) return
     this.#callOffTimeout = exchange.later(timeoutMs, () => {
       const message = `${target.url}: no response head within the ${timeoutMs} ms of an attempt`
       this.fail(new GatewayError('GATEWAY_UPSTREAM_HEAD_TIMEOUT', message))
     })
+  }
+
+  watchHedge(): void {
+    const afterMs = this.hedge?.afterMs ?? 0
+    if (afterMs > 0) this.#callOffHedge = this.exchange.later(afterMs, () => this.#events.slow(this))
   }
 
   /** Its answer is the one. */

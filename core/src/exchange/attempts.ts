@@ -104,8 +104,9 @@ const events: AttemptEvents = {
   },
   slow(run) {
     const { exchange, hedge } = run
-    const isWhole = exchange.stream.bodyLength === 0 || exchange.upload?.whole === true
-    if (!isWhole || exchange.upgrade !== undefined || exchange.attempts >= mostAttempts) return
+    if (!run.replayable || exchange.upgrade !== undefined || exchange.attempts >= mostAttempts) return
+    // Two attempts cannot read from one client; one that has all of it to give can give it twice.
+    if (exchange.stream.bodyLength !== 0 && exchange.upload?.whole !== true) return run.watchHedge()
     avoid(run)
     try {
       if (!hasUntried(exchange) || hedge?.may() !== true) return

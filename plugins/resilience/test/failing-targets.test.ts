@@ -1,0 +1,170 @@
+import { health } from '@gateway/health'
+import { retry } from '@gateway/resilience'
+import { Agent } from 'undici'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ask } from '../../../test/integration/plugins/support.ts'
+import { ChildTarget } from '../../../test/support/child-target.ts'
+import { onCleanup } from '../../../test/support/cleanup.ts'
+import { eventually } from '../../../test/support/eventually.ts'
+import { startGateway } from '../../../test/support/gateway.ts'
+import { rawUpstream, recordingBackend, refusingOrigin, startUpstream } from '../../../test/support/upstream.ts'
+import { responseText, type Wire } from '../../../test/support/wire.ts'
+
+interface Answers {
+  readonly failed: string[]
+  /** Names of who answered, in order. */
+  readonly by: string[]
+}
+
+/** Clients that ask again as soon as they are answered, by GET and by PUT with a body in turn. */
+function load(port: number, clients: number) {
+  const agent = new Agent({ connections: clients, pipelining: 1 })
+  onCleanup('clients', () => agent.destroy())
+  const bodies = [undefined, 'x'.repeat(3_000)]
+
+  async function askOnce(count: number, { failed, by }: Answers): Promise<void> {
+    const body = bodies[count % 2]
+    const { statusCode, body: answer } = await agent.request({
+      origin: `http://127.0.0.1:${port}`,
+      path: '/',
+      method: body === undefined ? 'GET' : 'PUT',
+      ...(body && { body }),
+    })
+    const [name = '', bytes] = (await answer.text()).split(' ')
+    if (statusCode !== 200 || bytes !== String(body?.length ?? 0)) failed.push(`${statusCode} ${name}`)
+    by.push(name)
+  }
+
+  /** So many requests at most, and none once `during` has settled. */
+  return async (requests: number, during: (answers: Answers) => Promise<void> = () => new Promise(() => {})) => {
+    const answers: Answers = { failed: [], by: [] }
+    let begun = 0
+    let isOver = false
+    const client = async () => {
+      while (begun < requests && !isOver) await askOnce(begun++, answers)
+    }
+    const clientsDone = Promise.all(Array.from({ length: clients }, client))
+    const stop = () => {
+      isOver = true
+    }
+    await Promise.race([clientsDone, during(answers).finally(stop)])
+    await clientsDone
+    return answers
+  }
+}
+
+async function startTargets(...names: string[]): Promise<ChildTarget[]> {
+  const targets = names.map(name => new ChildTarget(name))
+  onCleanup('upstreams', async () => void (await Promise.all(targets.map(target => target.kill()))))
+  await Promise.all(targets.map(target => target.start()))
+  return targets
+}
+
+function configOf(targets: readonly string[], route: object = {}, budget: object = {}, service: object = {}) {
+  return {
+    plugins: [health(), retry({ budget })],
+    services: { shop: { targets, ...service } },
+    routes: { all: { match: 'ANY /*', service: 'shop', retry: route } },
+  }
+}
+
+describe('with two targets, one of which', () => {
+  test('is killed, started again, stopped and let go on: no client sees an error', async () => {
+    const [a = expect.fail(), b = expect.fail()] = await startTargets('a', 'b')
+    const watch = { tcp: true, interval: '1h', passive: { failures: 3, ejectFor: '200ms', maxEjectFor: '200ms' } }
+    const { port } = await startGateway(
+      configOf([a.origin, b.origin], { perTryTimeout: '250ms' }, {}, { health: watch }),
+    )
+    const { failed, by } = await load(port, 8)(20_000, async answers => {
+      const more = async (count: number, name?: string) => {
+        const from = answers.by.length
+        const news = () => answers.by.slice(from).filter(each => name === undefined || each === name)
+        await eventually(() => expect(news().length).toBeGreaterThan(count))
+      }
+      await more(100)
+      await a.kill()
+      await more(100)
+      await a.start()
+      await more(20, 'a')
+      b.pause()
+      await more(100)
+      b.resume()
+      await more(20, 'b')
+    })
+    expect(failed).toEqual([])
+    expect(by.length).toBeLessThan(20_000)
+  })
+})
+
+describe('when all targets fail', () => {
+  const ways: [string, (wire: Wire) => void][] = [
+    ['answer 503', wire => wire.send(responseText(503))],
+    ['close the connection', wire => wire.socket.end()],
+    ['reset the connection', wire => wire.socket.resetAndDestroy()],
+    ['do not answer', () => {}],
+  ]
+
+  test.each(ways)('they %s: the load is at most a fifth more', async (_, fail) => {
+    let asked = 0
+    const upstream = () =>
+      rawUpstream(async wire => {
+        for (;;) {
+          await wire.request()
+          asked++
+          fail(wire)
+        }
+      })
+    const [a, b] = [await upstream(), await upstream()]
+    const { port } = await startGateway(configOf([a.origin, b.origin], { perTryTimeout: '20ms' }, { minPerSecond: 1 }))
+    const { failed } = await load(port, 40)(400)
+    expect(failed).toHaveLength(400)
+    expect(asked).toBeGreaterThan(440)
+    expect(asked).toBeLessThanOrEqual(480)
+  })
+
+  test('and health knows: 503 at once, nothing is tried and nothing waits; they are asked as soon as they are back', async () => {
+    let isUp = false
+    let asked = 0
+    const target = await startUpstream((request, response) => {
+      if (request.url !== '/healthz') asked++
+      response.writeHead(isUp ? 200 : 500).end(`a 0`)
+    })
+    const probe = { path: '/healthz', interval: 10, unhealthyAfter: 1, healthyAfter: 1, passive: false }
+    const refusing = await refusingOrigin()
+    const running = await startGateway(configOf([target.origin, refusing], {}, {}, { health: probe }))
+    const run = load(running.port, 10)
+    await eventually(async () => expect(await ask(running)).toMatch(/^503/))
+    asked = 0
+    const { failed } = await run(200)
+    expect(new Set(failed)).toEqual(new Set(['503 {"type":"urn:gateway:problem:no-healthy-target","title":"Service']))
+    expect(asked).toBe(0)
+    expect(running.log.access.slice(-200).map(({ fields }) => fields.attempts)).toEqual(Array(200).fill(0))
+    isUp = true
+    await eventually(async () => expect(await ask(running)).toBe('200 a 0'))
+    expect((await run(20)).failed.filter(text => !text.startsWith('200'))).toEqual([])
+  })
+})
+
+test('a hedge over sockets takes the place of a target that has been stopped', async () => {
+  const [a = expect.fail(), b = expect.fail()] = await startTargets('a', 'b')
+  const { port, log } = await startGateway(
+    configOf([a.origin, b.origin], { hedge: { after: '40ms' } }, { minPerSecond: 100 }),
+  )
+  a.pause()
+  onTestFinished(() => a.resume())
+  const { failed, by } = await load(port, 4)(40)
+  expect([failed, by]).toEqual([[], Array(40).fill('b')])
+  expect(log.access.some(({ fields }) => fields.attempts === 2)).toBe(true)
+})
+
+test('a client that leaves takes its attempts with it', async () => {
+  const backend = await recordingBackend(() => responseText(503, ['Retry-After: 1']))
+  const running = await startGateway(configOf([backend.origin]))
+  const abort = new AbortController()
+  const response = running.gateway.fetch('http://x/', { signal: abort.signal })
+  await eventually(() => expect(backend.requests).toHaveLength(1))
+  abort.abort()
+  await expect(response).rejects.toThrow()
+  expect(running.gateway.generations[0]?.inFlight).toBe(0)
+  expect(running.gateway.shared).toContain('retry.budget shop')
+})
