@@ -67,6 +67,13 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['POST /reports', {}, /^200 POST \/reports/],
     ['GET /health', {}, '200 ok\n'],
   ],
+  'retry.ts': [
+    ['GET /shop/a', {}, '200 GET /shop/a'],
+    ['GET /shop/failing', {}, '200 GET /shop/failing'],
+    ['POST /shop/failing', {}, '503 first'],
+    ['POST /orders', { headers: { 'idempotency-key': '7' }, body: 'failing' }, '200 POST /orders'],
+    ['GET /search?q=tea', {}, '200 GET /search?q=tea'],
+  ],
   'transform.ts': [
     ['GET /v2/users/7?debug=1&a=b', {}, '200 {"path":"GET /api/user/7?a=b","name":"Ada"}'],
     [

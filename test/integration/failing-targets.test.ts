@@ -2,13 +2,13 @@ import { health } from '@gateway/health'
 import { retry } from '@gateway/resilience'
 import { Agent } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ask } from '../../../test/integration/plugins/support.ts'
-import { ChildTarget } from '../../../test/support/child-target.ts'
-import { onCleanup } from '../../../test/support/cleanup.ts'
-import { eventually } from '../../../test/support/eventually.ts'
-import { startGateway } from '../../../test/support/gateway.ts'
-import { rawUpstream, recordingBackend, refusingOrigin, startUpstream } from '../../../test/support/upstream.ts'
-import { responseText, type Wire } from '../../../test/support/wire.ts'
+import { ChildTarget } from '../support/child-target.ts'
+import { onCleanup } from '../support/cleanup.ts'
+import { eventually } from '../support/eventually.ts'
+import { startGateway } from '../support/gateway.ts'
+import { rawUpstream, recordingBackend, refusingOrigin, startUpstream } from '../support/upstream.ts'
+import { responseText, type Wire } from '../support/wire.ts'
+import { ask } from './plugins/support.ts'
 
 interface Answers {
   readonly failed: string[]
@@ -115,8 +115,8 @@ describe('when all targets fail', () => {
         }
       })
     const [a, b] = [await upstream(), await upstream()]
-    const { port } = await startGateway(configOf([a.origin, b.origin], { perTryTimeout: '20ms' }, { minPerSecond: 1 }))
-    const { failed } = await load(port, 40)(400)
+    const { port } = await startGateway(configOf([a.origin, b.origin], { perTryTimeout: '200ms' }, { minPerSecond: 1 }))
+    const { failed } = await load(port, 100)(400)
     expect(failed).toHaveLength(400)
     expect(asked).toBeGreaterThan(440)
     expect(asked).toBeLessThanOrEqual(480)
