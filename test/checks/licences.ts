@@ -19,6 +19,11 @@ interface Locked {
   readonly optional?: boolean
 }
 
+interface Licensed {
+  readonly license?: unknown
+  readonly licenses?: readonly { readonly type?: unknown }[]
+}
+
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> }
 const production = Object.entries(lock.packages).filter(
   ([path, entry]) => path.includes('node_modules/') && !entry.dev && !entry.link,
@@ -32,8 +37,11 @@ for (const [path, { optional }] of production) {
     continue
   }
   seen++
-  const { license } = JSON.parse(readFileSync(`${path}/package.json`, 'utf8')) as { license?: unknown }
-  if (!accepts(license)) problems.push(`${path} has the licence ${JSON.stringify(license)}`)
+  const { license, licenses } = JSON.parse(readFileSync(`${path}/package.json`, 'utf8')) as Licensed
+  // As it was written before there were SPDX expressions; of several all have to do.
+  const old = Array.isArray(licenses) && licenses.length > 0 && licenses.every(({ type }) => accepts(type))
+  if (!accepts(license) && !(license === undefined && old))
+    problems.push(`${path} has the licence ${JSON.stringify(license)}`)
 }
 if (seen === 0) problems.push('no production dependency was found')
 for (const problem of problems) console.error(problem)

@@ -1,2 +1,2 @@
 /** For whoever adds a provider: `extensions: [defineProvider({ … })]` in a plugin of one's own. */
-export { defineProvider, type Provider, type Watcher } from './define-provider.ts'
+export { defineProvider, type LeaveOut, type Provider, type Watcher } from './define-provider.ts'

@@ -4,6 +4,7 @@ import {
   defineExtension,
   type Log,
   type OutputOf,
+  type RouteSpec,
   type Schema,
   Secret,
   type Shared,
@@ -31,9 +32,16 @@ export interface Provider<Name extends string, S extends Schema, Asked, Found> {
    * cannot be known, with the reason, and then it is up to the provider to look again. What throws here refuses the config.
    */
   open(asked: Asked, watcher: Watcher<Found>): () => Awaitable<void>
-  /** The service's targets among all that the source found. What it throws counts as `lost`. */
-  targets(found: Found, options: OutputOf<S>, service: string): readonly TargetSpec[]
+  /**
+   * The service's targets among all that the source found. `leaveOut` tells the log, once, what looks like one and cannot be,
+   * and why. What this throws counts as `lost`.
+   */
+  targets(found: Found, options: OutputOf<S>, service: string, leaveOut: LeaveOut): readonly TargetSpec[]
+  /** Likewise the routes that lead to it beside those of the config. Absent: none. */
+  routes?(found: Found, options: OutputOf<S>, service: string, leaveOut: LeaveOut): readonly RouteSpec[]
 }
+
+export type LeaveOut = (what: string, why: string) => void
 
 /**
  * Makes a discovery provider that is started once for all services, and all generations, that ask the same. A start and a
@@ -55,11 +63,14 @@ export function defineProvider<const Name extends string, S extends Schema, Aske
           lost(reason)
           first.resolve()
         }
+        const leftOut = leaveOutOnce(host.log, { service, discovery: provider.name })
         host.defer(
           source.listen({
             found(what) {
               try {
-                found(provider.targets(what, options, service))
+                leftOut.next()
+                const targets = provider.targets(what, options, service, leftOut.tell)
+                found(targets, provider.routes?.(what, options, service, leftOut.tell))
                 first.resolve()
               } catch (error) {
                 tell(reasonOf(error))
@@ -73,6 +84,23 @@ export function defineProvider<const Name extends string, S extends Schema, Aske
       },
     }),
   })
+}
+
+/** Tells what it had not been told the time before. */
+function leaveOutOnce(log: Log, about: object): { next(): void; readonly tell: LeaveOut } {
+  let before = new Set<string>()
+  let now = new Set<string>()
+  return {
+    next() {
+      before = now
+      now = new Set()
+    },
+    tell(what, why) {
+      const text = `${what} ${why}`
+      if (!before.has(text) && !now.has(text)) log.warn(`${what} is left out`, { ...about, reason: why })
+      now.add(text)
+    },
+  }
 }
 
 /** By itself, since it outlives the generation whose host asked first. */

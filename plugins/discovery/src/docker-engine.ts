@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Secret } from '@gateway/core'
+import type Dockerode from 'dockerode'
+import type { ContainerInfo } from 'dockerode'
+import { reasonOf, type Watcher } from './define-provider.ts'
+
+export interface Engine {
+  /** As Docker writes it: `unix:///…`, `tcp://…`. */
+  readonly host: string
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: Secret } | undefined
+  /** Milliseconds between two lists that no event asked for. */
+  readonly resync: number
+  /** That containers have to have: a name, or `name=value`. */
+  readonly label: string
+}
+
+/** For an answer of the engine, in milliseconds. */
+const answerMs = 10_000
+/** Milliseconds before a lost engine is asked again: the first, doubled at each failure that follows, to the last. */
+const backOff = { first: 100, last: 10_000 }
+/** Longest that a container which was told to end is taken to be ending, in milliseconds. */
+const endingMs = 15_000
+const afterEventMs = 250
+const longestEvent = 1024 ** 2
+
+/** Events after which another list may come. Of networks, since a container that runs may join one. */
+const events = ['start', 'die', 'kill', 'pause', 'unpause', 'rename', 'destroy', 'update', 'health_status']
+const networkEvents = ['connect', 'disconnect']
+/** Signals that ask a program to go on otherwise, and not to end: HUP, USR1, USR2, WINCH. */
+const harmless = ['1', '10', '12', '28']
+
+/**
+ * Tells the containers that run and are not unhealthy, again whenever an event says that something changed. A container
+ * that was told to end is left out at once, while it still answers what it has.
+ */
+export function followEngine(engine: Engine, watcher: Watcher<readonly ContainerInfo[]>): () => void {
+  const stop = new AbortController()
+  const { signal } = stop
+  /** When containers were told to end, by id. */
+  const ending = new Map<string, number>()
+  let failures = 0
+
+  /** Until the connection is lost. */
+  async function follow(client: Dockerode): Promise<void> {
+    const connection = new AbortController()
+    const over = AbortSignal.any([signal, connection.signal])
+    let wanted = false
+    let listing: Promise<void> | undefined
+
+    async function list(): Promise<void> {
+      while (wanted) {
+        wanted = false
+        const running = await listRunning(client, engine.label, over)
+        const latest = Date.now() - endingMs
+        for (const [id, at] of ending) {
+          if (at < latest || !running.some(({ Id }) => Id === id)) ending.delete(id)
+        }
+        if (!over.aborted) watcher.found(running.filter(({ Id }) => !ending.has(Id)))
+      }
+    }
+
+    /** However many ask meanwhile, one list follows. */
+    function relist(): Promise<void> {
+      wanted = true
+      listing ??= list().finally(() => {
+        listing = undefined
+      })
+      return listing
+    }
+
+    const listOrEnd = () => void relist().catch(error => connection.abort(error))
+    // Before the first list, so that nothing gets lost between the two.
+    const told = await openEvents(client, over)
+    const timer = setInterval(listOrEnd, engine.resync)
+    let later: NodeJS.Timeout | undefined
+    try {
+      await relist()
+      failures = 0
+      for await (const event of readEvents(told)) {
+        note(event)
+        listOrEnd()
+        // Some are told before the list knows of them, such as that a container has joined a network.
+        clearTimeout(later)
+        later = setTimeout(listOrEnd, afterEventMs)
+      }
+      throw new Error('the engine ended its events')
+    } catch (error) {
+      throw connection.signal.reason ?? error
+    } finally {
+      clearInterval(timer)
+      clearTimeout(later)
+      connection.abort()
+    }
+  }
+
+  function note({ Action, Actor }: Event): void {
+    const id = Actor?.ID ?? ''
+    if (Action === 'start') ending.delete(id)
+    if (Action === 'kill' && !harmless.includes(Actor?.Attributes?.signal ?? '')) ending.set(id, Date.now())
+  }
+
+  async function followForEver(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await follow(await connect(engine))
+      } catch (error) {
+        if (signal.aborted) return
+        watcher.lost(`${engine.host}: ${reasonOf(error).trim()}`)
+      }
+      const wait = Math.min(backOff.last, backOff.first * 2 ** failures++)
+      // Apart from others that lost the same engine.
+      await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+
+  void followForEver()
+  return () => stop.abort()
+}
+
+async function connect({ host, tls }: Engine): Promise<Dockerode> {
+  // Only for whoever uses it, since it brings much along.
+  const { default: Docker } = await import('dockerode')
+  // It takes from DOCKER_HOST what is left out here.
+  if (host.startsWith('unix://')) {
+    return new Docker({ socketPath: host.slice('unix://'.length), host: undefined, protocol: 'http' })
+  }
+  const { hostname, port, protocol } = new URL(host.replace(/^tcp:/, tls === undefined ? 'http:' : 'https:'))
+  const secured = protocol === 'https:'
+  return new Docker({
+    host: hostname,
+    port: port || (secured ? 2376 : 2375),
+    protocol: secured ? 'https' : 'http',
+    ca: tls?.ca,
+    cert: tls?.cert,
+    key: tls?.key.value,
+  })
+}
+
+async function listRunning(client: Dockerode, label: string, signal: AbortSignal): Promise<ContainerInfo[]> {
+  const filters = { label: [label], status: ['running'], health: ['none', 'healthy'] }
+  const late = AbortSignal.timeout(answerMs)
+  const found: unknown = await client.listContainers({ filters, abortSignal: AbortSignal.any([signal, late]) })
+  if (!Array.isArray(found)) throw new Error('what it answers is no list of containers')
+  return found
+}
+
+async function openEvents(client: Dockerode, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+  const opening = new AbortController()
+  const late = setTimeout(() => opening.abort(new Error(`no answer within ${answerMs} ms`)), answerMs)
+  try {
+    return await client.getEvents({
+      filters: { type: ['container', 'network'], event: [...events, ...networkEvents] },
+      abortSignal: AbortSignal.any([signal, opening.signal]),
+    })
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+interface Event {
+  readonly Action?: string
+  readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> }
+}
+
+/** They come as JSON, one after the other, each on a line. */
+async function* readEvents(stream: NodeJS.ReadableStream): AsyncGenerator<Event> {
+  let rest = ''
+  stream.setEncoding('utf8')
+  for await (const chunk of stream) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > longestEvent) throw new Error('what it sends are no events')
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as Event
+  }
+}
