@@ -1,4 +1,4 @@
-import type { Choice, Model, ServiceModel } from '../config/model.ts'
+import type { Choice, Model, RouteModel, ServiceModel } from '../config/model.ts'
 import { readFoundTarget } from '../config/normalise-services.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { withoutRequired } from '../config/route-faults.ts'
@@ -56,7 +56,7 @@ export async function buildGeneration(
     // All at once, since each may wait for a word of its source.
     await Promise.all(starting)
     const compiled: CompiledRoute[] = []
-    const known = new Map(before?.model.routes.map((route, place) => [route, before.compiled[place]]))
+    const known = compiledBy(before)
     for (const route of model.routes) {
       compiled.push(compileRoute(route, plugins, generation.services, known.get(route), report))
       await pace()
@@ -70,6 +70,11 @@ export async function buildGeneration(
     await generation.release()
     throw error
   }
+}
+
+/** By their models. A function of its own: where a closure knew `before`, what is kept of this build would hold on to it. */
+function compiledBy(before: Generation | undefined): Map<RouteModel, CompiledRoute | undefined> {
+  return new Map(before?.model.routes.map((route, place) => [route, before.compiled[place]]))
 }
 
 async function setUpPlugins(generation: Generation, problems: Problem[]): Promise<RoutePlugin[]> {

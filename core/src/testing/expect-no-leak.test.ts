@@ -31,6 +31,24 @@ test('nothing piles up with a plugin that cleans up, and waits for none that tak
   expect(await leak(tidy, { settleMs: 2_000 })).toBeUndefined()
 })
 
+test('what a plugin keeps of its services and routes holds its own generation, and not those before', async () => {
+  const keeping = definePlugin({
+    name: 'keeping',
+    setup() {
+      const kept: unknown[] = []
+      return {
+        onService: service => void kept.push(service),
+        onRoute(route) {
+          kept.push(route)
+          return { onFinish: () => expect(kept).toHaveLength(2) }
+        },
+      }
+    },
+  })
+  await using gateway = await testPlugin(keeping())
+  await expectNoLeak(gateway, { ...options, settleMs: 2_000 })
+})
+
 describe('what piles up is told:', () => {
   test('timers', async () => {
     const timers: NodeJS.Timeout[] = []
