@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { text } from 'node:stream/consumers'
 import { balancing } from '@gateway/balancing'
 import { definePlugin, GatewayError, type Problem, type Route, type RouteHooks } from '@gateway/core'
@@ -10,6 +12,7 @@ import { Fields } from '../../../core/src/http1/fields.ts'
 import { lint } from '../../../core/src/inspect/lint.ts'
 import { createDecide } from '../../../core/src/plan/decide.ts'
 import { replay } from '../../../core/src/plan/replay.ts'
+import { onCleanup } from '../../support/cleanup.ts'
 import { type LooseConfig, startGateway } from '../../support/gateway.ts'
 import { recordingBackend, refusingOrigin } from '../../support/upstream.ts'
 import { connect, requestText, responseText } from '../../support/wire.ts'
@@ -282,20 +285,38 @@ describe('a filter that observes', () => {
   })
 })
 
-test('an error that cuts off is answered by the end of the connection', async () => {
-  const seen: string[] = []
-  const cuts = hooked('cuts', {
-    onRequest() {
-      throw new GatewayError('CUT_OFF', 'on purpose', { source: 'client', cutsOff: true })
-    },
-    onError: () => void seen.push('error'),
-    onResponse: () => void seen.push('response'),
-    onFinish: (_ctx, { status, error }) => void seen.push(`${status} ${error?.code}`),
+describe('an error that cuts off', () => {
+  const cutting = (seen: string[]) =>
+    hooked('cuts', {
+      onRequest(ctx) {
+        if (ctx.path !== '/cut') return { status: 204 }
+        throw new GatewayError('CUT_OFF', 'on purpose', { source: 'client', cutsOff: true })
+      },
+      onError: () => void seen.push('error'),
+      onResponse: ({ path }) => void seen.push(`response ${path}`),
+      onFinish: (_ctx, { status, error }) => void seen.push(`${status} ${error?.code}`),
+    })
+
+  test('is answered by the end of the connection', async () => {
+    const seen: string[] = []
+    const running = await startProxy('http://127.0.0.1:9', [cutting(seen)])
+    const wire = await connect(running.port)
+    wire.send(requestText('GET /cut'))
+    await wire.gone()
+    expect(wire.transcript).toBe('')
+    expect(seen).toEqual(['0 CUT_OFF'])
   })
-  const running = await startProxy('http://127.0.0.1:9', [cuts])
-  const wire = await connect(running.port)
-  wire.send(requestText('GET /'))
-  await wire.gone()
-  expect(wire.transcript).toBe('')
-  expect(seen).toEqual(['0 CUT_OFF'])
+
+  test('resets no more than its stream of HTTP/2', async () => {
+    const seen: string[] = []
+    const running = await startProxy('http://127.0.0.1:9', [cutting(seen)])
+    const session = connectHttp2(`http://127.0.0.1:${running.port}`)
+    onCleanup('clients', async () => session.destroy())
+    const cut = session.request({ ':path': '/cut' })
+    await once(cut, 'close')
+    expect(cut.rstCode).toBe(constants.NGHTTP2_CANCEL)
+    const [answer] = await once(session.request({ ':path': '/' }).resume(), 'response')
+    expect(answer[':status']).toBe(204)
+    expect(seen.slice(0, 2)).toEqual(['0 CUT_OFF', 'response /'])
+  })
 })
