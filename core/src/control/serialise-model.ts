@@ -57,7 +57,8 @@ export async function serialiseModel(
     }
     return Object.fromEntries(unique(entries).sort(byName))
   }
-  const { listeners, plugins, services, routes, files: _files, ...settings } = model
+  // Where a value was written makes no difference: each route has its timeouts.
+  const { listeners, plugins, services, routes, files: _files, timeouts: _timeouts, ...settings } = model
   return {
     salt,
     settings: entry(settings),
