@@ -5,11 +5,17 @@ import { locate } from '../loader/locate.ts'
 
 /** Gives problems that only know their path into the config the place where that is written. */
 export function placeProblems(problems: readonly Problem[], file: string): Problem[] {
-  return problems.map(problem => {
+  const placed = problems.map(problem => {
     const { path, code } = problem
     if (problem.file !== undefined) return problem
     const place = path && locate(file, path, code === 'CONFIG_UNKNOWN_KEY' ? 'key' : 'value')
     return { ...problem, ...(place ?? { file }) }
+  })
+  // What is written once may stand in several routes, and is to be mended once.
+  const seen = new Set<string>()
+  return placed.filter(({ code, message, file, line, column }) => {
+    const key = `${file}:${line}:${column} ${code} ${message}`
+    return line === undefined || (!seen.has(key) && seen.add(key))
   })
 }
 

@@ -137,7 +137,7 @@ function readRoute(name: string, item: unknown, schema: RouteSchema, reading: Ro
   }
   return {
     name,
-    match: read.match,
+    match: read.methods === undefined ? read.match : `${read.methods.join()} ${matched.pattern.text}`,
     methods: read.methods ?? matched.methods,
     pattern: matched.pattern,
     listeners,

@@ -13,7 +13,7 @@ import { faultProblems, variableHashes, watchFaults, withoutConsequences } from 
 import { realPath } from './load-resolve.ts'
 import { inTime, type PortableBundle, runBundle } from './load-run.ts'
 import { stuckProblem } from './load-stuck.ts'
-import { atOrigin, isTranslated, translateConfig } from './load-translate.ts'
+import { atOrigin, isTranslated, translateConfig, withoutRepeats } from './load-translate.ts'
 
 export type { SourcePlace } from './load-problem.ts'
 
@@ -118,18 +118,20 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
             collectReadings(readings, () => translateConfig(entry, graph)),
             limit.signal,
           )
-        : undefined
-      if (translation !== undefined && translation.translated === undefined) return fail(translation.problems)
-      const translated = translation?.translated?.code
+        : { translated: undefined, problems: [] }
+      if (isTranslated(entry) && translation.translated === undefined) return fail(translation.problems)
+      const translated = translation.translated?.code
       const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {}, translated })
       const { code, map, problems: told, externals } = await unlessAborted(bundling, limit.signal)
-      const problems = [...(translation?.problems ?? []), ...told.map(problem => atOrigin(problem, entry))]
+      const problems = [...translation.problems, ...told.map(problem => atOrigin(problem, entry))]
       if (code === undefined) return fail(problems)
       const hash = contentHash(code + JSON.stringify(process.env))
       if (hash === serving?.code && isCodeAlone(changed, graph)) return { ...serving, ...watched(graph) }
       const bundle = { entry, name, code, map, externals: [...externals.keys()], sources: [...graph.sources] }
       const run = await collectReadings(readings, () => runBundle(bundle, externals, limit))
-      if (!run.ok) return fail(run.problems)
+      if (!run.ok) return fail([...translation.problems, ...run.problems])
+      const refused = translation.problems.some(({ severity }) => severity === 'error')
+      if (refused) return fail(withoutRepeats(translation.problems, normalise(run.config).problems, entry), run.config)
       if (readings.faults.length > 0) return fail(normalise(run.config).problems, run.config)
       const { config, warnings, compiled } = run
       const variables = variableHashes(readings)

@@ -6,6 +6,7 @@ type Details = Pick<Problem, 'code' | 'hint'>
 /** Collects what is wrong with a file, so that all of it is told in one run. */
 export class Problems {
   readonly list: Problem[] = []
+  readonly #missing = new Set<string>()
 
   /** The config is refused. */
   error(at: Spot, message: string, details: Partial<Details> = {}): void {
@@ -27,6 +28,10 @@ export class Problems {
 
   #add(severity: Problem['severity'], { source, offset, variable }: Spot, message: string, details: Details): void {
     const { file } = source
+    // What is wrong with a value that is missing follows from that.
+    const place = `${file}:${offset}`
+    if (severity === 'error' && this.#missing.has(place)) return
+    if (details.code === 'CONFIG_ENV_MISSING') this.#missing.add(place)
     if (variable !== undefined)
       this.list.push({ severity, message: `the environment variable ${variable} ${message}`, file, ...details })
     else this.list.push({ severity, message, file, ...source.place(offset), ...details })

@@ -5,7 +5,7 @@ import { printModule } from './ir/print.ts'
 import { type SourceMap, sourceMap } from './ir/source-map.ts'
 import { Problems } from './problems.ts'
 import { readFiles } from './read/include.ts'
-import { type Mapping, type Node, valueAt } from './read/node.ts'
+import { type Mapping, type Node, nodeAt, valueAt } from './read/node.ts'
 import { overlay } from './read/overlay.ts'
 import { gatewayTable, sections } from './sections/index.ts'
 import { pluginsSection, readPluginList } from './sections/plugins.ts'
@@ -23,7 +23,7 @@ export interface Surroundings {
 }
 
 export interface Translation {
-  /** Undefined when a problem is an error. */
+  /** Also when a problem is an error, so that what the plugins think of the rest can be told, too. */
   readonly module: { readonly code: string; readonly map: SourceMap } | undefined
   readonly problems: readonly Problem[]
 }
@@ -40,7 +40,7 @@ export async function translate(file: string, surroundings: Surroundings): Promi
   return { module: { code, map: sourceMap(marks, file) }, problems }
 }
 
-/** The config that a YAML file comes to, as data. */
+/** The config that a YAML file comes to, as data; of no use when a problem is an error. Undefined: there was nothing to read. */
 export async function readConfig(
   file: string,
   surroundings: Surroundings,
@@ -55,9 +55,11 @@ export async function readConfig(
   const reading: TableReading = { problems, plugins: new Set(listed.map(({ name }) => name)) }
   checkFolders(whole, gatewayTable, reading)
   const builder = new Builder({ problems, root: whole, variable })
+  // What the Go program documents, where a gateway has 504.
+  builder.settings.set('timeoutStatus', 408)
   for (const section of [...sections, pluginsSection(listed)])
     section.map(nodeAt(whole, section.path), reading, builder)
-  return { config: problems.failed ? undefined : builder.config(), problems: problems.list }
+  return { config: builder.config(), problems: problems.list }
 }
 
 const rootKeys = ['gateway', 'include']
@@ -86,8 +88,4 @@ function checkFolders(gateway: Mapping, { keys }: Table<Fields>, reading: TableR
     if (node.kind === 'mapping') checkKeys(node, Object.keys(field.keys), reading)
     else reading.problems.error(node, 'must be a mapping')
   }
-}
-
-function nodeAt(gateway: Node, path: string): Node | undefined {
-  return path.split('.').reduce<Node | undefined>((node, key) => valueAt(node, key), gateway)
 }

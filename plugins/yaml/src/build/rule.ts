@@ -20,6 +20,9 @@ export class Rule extends Group {
     this.asked = asked
   }
 
+  /** Its routes by name, with the path of each: those of its own, before features added others. */
+  readonly routes = new Map<string, string>()
+
   takes(method: string): boolean {
     return this.asked.methods?.includes(method) ?? true
   }

@@ -69,3 +69,8 @@ export function valueAt(node: Node | undefined, key: string): Node | undefined {
   const value = node?.kind === 'mapping' ? node.entries.get(key)?.value : undefined
   return value === undefined || isNull(value) ? undefined : value
 }
+
+/** The value at a path such as `frontend.http`. */
+export function nodeAt(root: Node, path: string): Node | undefined {
+  return path.split('.').reduce<Node | undefined>((node, key) => valueAt(node, key), root)
+}

@@ -1,6 +1,7 @@
 import { flag, integer, seconds, table } from '../table/field.ts'
 import { section } from './section.ts'
 import { backendTls, backendTlsTable } from './tls.ts'
+import { inSeconds } from './units.ts'
 
 const tuning = (noEffect: string) => ({ noEffect, quiet: true })
 const probes = tuning('the system probes idle connections, and those that are lost are opened again')
@@ -25,24 +26,13 @@ const keys = table({
 export const backendHttp = section('backend.http', keys, (http, gateway) => {
   if (http === undefined) return
   const { dialTimeout, responseHeaderTimeout, idleConnTimeout, maxConnsPerHost, tls } = http
-  if (dialTimeout?.value)
-    gateway.settings.set(
-      'timeouts.connect',
-      dialTimeout.map(seconds => `${seconds}s`),
-    )
+  if (dialTimeout?.value) gateway.settings.set('timeouts.connect', inSeconds(dialTimeout))
   if (responseHeaderTimeout?.value) {
-    gateway.settings.set(
-      'timeouts.head',
-      responseHeaderTimeout.map(seconds => `${seconds}s`),
-    )
+    gateway.settings.set('timeouts.head', inSeconds(responseHeaderTimeout))
   }
   const tlsInput = tls?.enabled?.value ? backendTls(tls, gateway) : undefined
   gateway.everyService(service => {
-    if (idleConnTimeout?.value)
-      service.set(
-        'pool.idleTimeout',
-        idleConnTimeout.map(seconds => `${seconds}s`),
-      )
+    if (idleConnTimeout?.value) service.set('pool.idleTimeout', inSeconds(idleConnTimeout))
     if (maxConnsPerHost?.value) service.set('pool.connections', maxConnsPerHost)
     service.set('tls', tlsInput)
   })

@@ -5,6 +5,8 @@ import { pluginsField } from './plugins.ts'
 import { registry } from './registry.ts'
 import { router } from './router.ts'
 import { pending, type Section } from './section.ts'
+import { sse } from './sse.ts'
+import { websocket } from './websocket.ts'
 
 const waits = (path: string, refuse = false) => pending(path, anything(), refuse)
 
@@ -14,10 +16,6 @@ export const sections: readonly Section[] = [
   registry,
   router,
   backendHttp,
-  waits('frontend.websocket'),
-  waits('frontend.sse'),
-  waits('backend.websocket'),
-  waits('backend.sse'),
   waits('backend.grpc'),
   waits('auth', true),
   waits('health'),
@@ -33,6 +31,9 @@ export const sections: readonly Section[] = [
   waits('openapi'),
   waits('versioning'),
   waits('protocols'),
+  // Behind what rules are given: these add routes to them.
+  ...websocket,
+  ...sse,
 ]
 
 /** What may stand under `gateway`, as one table: for hints, the environment overlay and the JSON Schema. */

@@ -5,7 +5,7 @@ import type { Input } from '../ir/make-ir.ts'
 import { valueAt } from '../read/node.ts'
 import { toNumber } from '../table/coerce.ts'
 import { anything, type GivenOf, integer, list, node, number, ofPlugins, table, text, texts } from '../table/field.ts'
-import type { Given } from '../table/given.ts'
+import { Given } from '../table/given.ts'
 
 const instanceTable = table({
   id: text({ says: 'A name of its own within the service.' }),
@@ -63,9 +63,11 @@ function targetOf(instance: GivenOf<typeof instanceTable>): Input {
   const { address, port, health, scheme, protocol } = instance
   const secure = [scheme?.value, protocol?.value].some(word => word === 'https' || word === 'wss')
   const host = address && (isIPv6(address.value) ? `[${address.value}]` : address.value)
-  const url = address?.map(() => `${secure ? 'https' : 'http'}://${host}:${port?.value}`)
+  // What is missing has been told of; a stand-in keeps it from being told of twice.
+  const url = `${secure ? 'https' : 'http'}://${host ?? 'missing.invalid'}:${port?.value ?? 80}`
   const weight = health !== undefined && health.value !== 'healthy' ? health.map(() => 0) : weightOf(instance)
-  return weight === undefined ? url : { url, weight }
+  const at = new Given(url, instance[node])
+  return weight === undefined ? at : new Given({ url: at, weight }, instance[node])
 }
 
 function weightOf({ weight, metadata }: GivenOf<typeof instanceTable>): Given<number> | undefined {

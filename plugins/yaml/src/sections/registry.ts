@@ -1,4 +1,4 @@
-import { anything, table, text } from '../table/field.ts'
+import { anything, node, table, text } from '../table/field.ts'
 import { mapStatic, staticTable } from './registry-static.ts'
 import { section } from './section.ts'
 
@@ -18,9 +18,13 @@ const keys = table({
 /** Comes before the rules, which name its services. */
 export const registry = section('registry', keys, (registry, gateway) => {
   if (registry?.type !== undefined && registry.type.value !== 'static') {
+    // Whatever rules name is taken to be there: what is wrong is told of once.
+    gateway.discover = service => service.set('targets', ['http://missing.invalid'])
     return gateway.problems.error(registry.type, `"${registry.type.value}" needs a plugin that does not exist yet`, {
       code: 'CONFIG_UNSUPPORTED',
     })
   }
-  if (registry?.static !== undefined) mapStatic(registry.static, gateway)
+  if (registry?.static !== undefined) return mapStatic(registry.static, gateway)
+  const message = 'has no services: list them under registry.static.services'
+  gateway.problems.error(registry?.[node] ?? gateway.root, message, { code: 'CONFIG_MISSING_KEY' })
 })

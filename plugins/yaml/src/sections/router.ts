@@ -1,6 +1,7 @@
 import { suggest } from '@gateway/core'
 import type { Builder } from '../build/builder.ts'
 import { Rule } from '../build/rule.ts'
+import type { Input } from '../ir/make-ir.ts'
 import { isNull, type Node, valueAt } from '../read/node.ts'
 import { loadBalance, readBalancing, sessionAffinity } from '../rules/balance.ts'
 import { type Claim, findConflicts } from '../rules/conflicts.ts'
@@ -10,6 +11,7 @@ import { anything, type Fields, type GivenKeys, list, seconds, table, text, text
 import type { Given } from '../table/given.ts'
 import { checkKeys, pluginOptions, readField, readKeys } from '../table/read-field.ts'
 import type { Section } from './section.ts'
+import { inSeconds } from './units.ts'
 
 const ruleKeys = {
   id: text({ says: 'Its name; the path, where there is none.' }),
@@ -103,34 +105,39 @@ function mapRule(given: GivenRule, at: Node, otherwise: Given<string> | undefine
     serviceName.map(service => serviceFor(service, rule, { loadBalance, sessionAffinity }, serviceName, gateway)),
   )
   rule.set('timeout', timeout !== undefined && timeout.value > 0 ? wholeTime(timeout) : undefined)
+  const [main = ''] = pattern.paths
+  rule.set(
+    'stripPrefix',
+    stripPrefix?.map(prefix => prefixOf(prefix, main)),
+  )
   for (const [index, pattern] of rule.asked.paths.entries()) {
-    const route = rule.member(index === 0 ? name : `${name}${' (root)'}`)
+    const routeName = index === 0 ? name : `${name} (root)`
+    const route = rule.member(routeName)
+    rule.routes.set(routeName, pattern)
     writeMatch(route, pattern, methods, path, given.methods)
-    if (stripPrefix !== undefined)
-      route.set(
-        'stripPrefix',
-        stripPrefix.map(prefix => prefixOf(prefix, pattern)),
-      )
   }
   return rule
 }
 
 /** `match`, and with several methods, `methods`. */
-export function writeMatch(
+function writeMatch(
   route: ReturnType<Rule['member']>,
   pattern: string,
   methods: readonly string[] | undefined,
-  path: Given<unknown> | undefined,
+  path: Given<unknown>,
   given: Given<unknown> | undefined,
 ): void {
   const [only] = methods ?? []
   const match = `${methods?.length === 1 ? only : 'ANY'} ${pattern}`
-  route.set('match', path === undefined ? match : path.map(() => match))
+  route.set(
+    'match',
+    path.map(() => match),
+  )
   if (methods !== undefined && methods.length > 1) route.set('methods', given?.map(() => methods) ?? methods)
 }
 
-function wholeTime(timeout: Given<number>): { total: Given<string>; head: Given<string> } {
-  const time = timeout.map(seconds => `${seconds}s`)
+function wholeTime(timeout: Given<number>): Input {
+  const time = inSeconds(timeout)
   return { total: time, head: time }
 }
 
@@ -168,6 +175,8 @@ function serviceFor(
 ): string {
   const service = gateway.serviceAt(name, at.node)
   if (service === undefined) {
+    // That there are none at all is told of the registry.
+    if (gateway.services.size === 0) return name
     const near = suggest(name, gateway.services.keys())
     const hint = near === undefined ? {} : { hint: `did you mean "${near}"?` }
     gateway.problems.error(at, `there is no service "${name}"`, { code: 'CONFIG_UNKNOWN_SERVICE', ...hint })

@@ -1,5 +1,5 @@
 import type { Builder } from '../build/builder.ts'
-import { isNull, type Node } from '../read/node.ts'
+import { isNull, type Node, nodeAt } from '../read/node.ts'
 import type { Field, GivenOf } from '../table/field.ts'
 import { readField, type TableReading } from '../table/read-field.ts'
 
@@ -20,6 +20,23 @@ export function section<F extends Field>(
   map: (given: GivenOf<F> | undefined, gateway: Builder) => void,
 ): Section {
   return { path, field, map: (node, reading, gateway) => map(readField(field, node, reading), gateway) }
+}
+
+/** Two parts of which one mapper makes something; it runs in the place of the first. */
+export function pair<A extends Field, B extends Field>(
+  [path, field]: readonly [string, A],
+  [otherPath, otherField]: readonly [string, B],
+  map: (given: GivenOf<A> | undefined, other: GivenOf<B> | undefined, gateway: Builder) => void,
+): readonly [Section, Section] {
+  const first: Section = {
+    path,
+    field,
+    map(node, reading, gateway) {
+      const other = nodeAt(gateway.root, otherPath)
+      map(readField(field, node, reading), readField(otherField, other, reading), gateway)
+    },
+  }
+  return [first, { path: otherPath, field: otherField, map: () => {} }]
 }
 
 /** A part that is not read yet. `refuse`: the gateway would be open where the file says that it is not. */
