@@ -1,4 +1,4 @@
-/** Run by {@link startServerProcess}: answers with a letter, as late as it is told. */
+/** Run by {@link forkServer}: answers with a letter, as late as it is told, and says how long the request's body was. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -10,8 +10,15 @@ process.on('message', ms => {
 // Whoever started it has ended.
 process.on('disconnect', () => process.exit())
 
-const server = createServer((_request, response) => {
-  if (delayMs === 0) response.end(letter)
-  else setTimeout(() => response.end(letter), delayMs)
+const server = createServer((request, response) => {
+  let bytes = 0
+  request.on('data', piece => {
+    bytes += piece.length
+  })
+  request.on('end', () => {
+    response.setHeader('X-Body-Bytes', bytes)
+    if (delayMs === 0) response.end(letter)
+    else setTimeout(() => response.end(letter), delayMs)
+  })
 })
 server.listen(Number(port), '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
