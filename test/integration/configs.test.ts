@@ -76,10 +76,9 @@ const said: Readonly<Record<string, readonly Case[]>> = {
   ],
   'retry.ts': [
     ['GET /shop/a', {}, '200 GET /shop/a'],
-    ['GET /shop/failing', {}, '200 GET /shop/failing'],
-    ['POST /shop/failing', {}, '503 first'],
-    ['POST /orders', { headers: { 'idempotency-key': '7' }, body: 'failing' }, '200 POST /orders'],
     ['GET /search?q=tea', {}, '200 GET /search?q=tea'],
+    ['POST /orders', { headers: { 'idempotency-key': '7' }, body: '1 cup' }, '200 POST /orders'],
+    ['POST /orders', { body: '1 cup' }, /^404 .*GATEWAY_ROUTE_NOT_FOUND/],
   ],
   'transform.ts': [
     ['GET /v2/users/7?debug=1&a=b', {}, '200 {"path":"GET /api/user/7?a=b","name":"Ada"}'],
