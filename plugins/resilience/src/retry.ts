@@ -54,28 +54,39 @@ export const retry = definePlugin({
       onService({ name, options }) {
         if (options !== undefined) budgets.set(name, options.budget)
       },
-      onRoute({ service, options, replay }) {
-        if (options === undefined || options === false || service === undefined) return
+      onRoute({ services, options, replay }) {
+        if (options === undefined || options === false || services.length === 0) return
         const settings = settingsOf(options === true ? {} : options, plugin)
-        const { attempts, perTryTimeout, maxBody } = settings
-        const { count, take, latencies } = budgetOf(service)
+        const { attempts, perTryTimeout, maxBody, hedge: hedging } = settings
         const methods = new Set(settings.methods)
         const isTriedAgain = conditionTest(settings.on)
-        const hedge = settings.hedge === false ? undefined : hedgeAfter(settings.hedge.after, latencies, take)
+        const upstreams = new Map(
+          services.map(name => {
+            const upstream = budgetOf(name)
+            const { latencies, take } = upstream
+            return [
+              name,
+              { ...upstream, hedge: hedging === false ? undefined : hedgeAfter(hedging.after, latencies, take) },
+            ]
+          }),
+        )
         replay.bytes = Math.max(replay.bytes, maxBody)
         const hooks: RouteHooks = {
-          onAttempt({ method }, attempt) {
+          onAttempt({ method, service = '' }, attempt) {
             attempt.timeoutMs = perTryTimeout
             if (attempt.number > 1) return
-            count()
-            if (methods.has(method) && hedged.has(method)) attempt.hedge = hedge
+            const upstream = upstreams.get(service)
+            upstream?.count()
+            if (methods.has(method) && hedged.has(method)) attempt.hedge = upstream?.hedge
           },
           onAttemptEnd(ctx, attempt, outcome) {
             const { number, replayable } = attempt
-            if (hedge !== undefined && number === 1 && 'status' in outcome) latencies.add(outcome.headersMs)
+            const upstream = upstreams.get(ctx.service ?? '')
+            if (upstream === undefined) return
+            if (hedging !== false && number === 1 && 'status' in outcome) upstream.latencies.add(outcome.headersMs)
             if (number >= attempts || !replayable || !methods.has(ctx.method) || !isTriedAgain(outcome)) return
             const retryInMs = delayBefore(attempt, outcome, settings, host.clock.now())
-            if (retryInMs === undefined || retryInMs >= ctx.timeLeftMs || !take()) return
+            if (retryInMs === undefined || retryInMs >= ctx.timeLeftMs || !upstream.take()) return
             return { retryInMs }
           },
         }

@@ -1,6 +1,8 @@
+import { definePlugin } from '@gateway/core'
 import { retry } from '@gateway/resilience'
 import { hang, pluginSuite, refuse, reset, testGateway, type Upstream } from '@gateway/testing'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import * as z from 'zod'
 
 for (const { name, run } of pluginSuite(() => retry(), { routeOptions: true })) test(name, run)
 
@@ -215,6 +217,26 @@ describe('the budget', () => {
     await reload()
     await many(50, ask)
     expect(asked).toHaveLength(120)
+  })
+
+  test('is that of the service that another plugin chose', async () => {
+    const choosing = definePlugin({
+      name: 'choosing',
+      routeOptions: z.literal(true),
+      services: () => [{ name: 'other', path: [] }],
+      setup: () => ({
+        onRoute: () => ({ onRequest: ctx => (ctx.path === '/other' ? ctx.useService('other') : undefined) }),
+      }),
+    })
+    const none = { retry: { budget: { ratio: 0, minPerSecond: 0 } } }
+    const config = {
+      plugins: [choosing(), retry({ backoff: { base: 0, max: 0 } })],
+      services: { shop: { targets: ['http://a', 'http://b'], ...none }, other: { targets: ['http://c', 'http://d'] } },
+      routes: { all: { match: 'GET /*', service: 'shop', retry: true, choosing: true } },
+    }
+    await using gateway = await testGateway(config as never, { upstreams: { shop: status(503), other: status(503) } })
+    for (const path of ['/shop', '/other']) await gateway.fetch(path)
+    expect([gateway.requests('shop').length, gateway.requests('other').length]).toEqual([1, 3])
   })
 
   test('is for hedges as well', async () => {
