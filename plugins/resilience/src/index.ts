@@ -1,2 +1,3 @@
+export { circuitBreaker } from './circuit-breaker.ts'
 export { deadline } from './deadline.ts'
 export { retry } from './retry.ts'

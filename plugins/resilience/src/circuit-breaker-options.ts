@@ -1,0 +1,55 @@
+import { duration, fieldName } from '@gateway/core'
+import * as z from 'zod'
+
+const time = () => duration().refine(ms => ms >= 10 && ms <= 3_600_000, { error: 'must lie between 10ms and 1h' })
+const count = z.int().min(1).max(1_000)
+const rate = z.number().gt(0).max(1)
+
+const rules = {
+  /** In a row. */
+  failures: z.union([count, z.literal(false)]).default(5),
+  /** Part of the calls in a window. */
+  errorRate: z.union([rate, z.literal(false)]).default(0.5),
+  slowerThan: time().optional(),
+  slowRate: rate.default(0.5),
+  minRequests: count.default(20),
+  window: time().prefault('10s'),
+  openFor: time().prefault('5s'),
+  maxOpenFor: time().prefault('1m'),
+  /** At a time, while half-open. */
+  trials: count.default(1),
+  /** Successes, after which it closes. */
+  closeAfter: count.default(2),
+  failureStatus: z
+    .array(z.union([z.int().min(100).max(599), z.literal(['4xx', '5xx'])]))
+    .min(1)
+    .optional(),
+}
+
+const fallback = z.strictObject({
+  status: z.int().min(200).max(599).default(200),
+  headers: z.record(fieldName(), z.string()).default({}),
+  body: z.string().optional(),
+})
+
+type Given = z.output<z.ZodObject<typeof rules>>
+
+function check({ openFor, maxOpenFor, failures, errorRate, slowerThan }: Given, issue: z.core.$RefinementCtx): void {
+  const report = (path: string, message: string) => issue.addIssue({ code: 'custom', path: [path], message })
+  if (openFor > maxOpenFor) report('maxOpenFor', 'must not be less than openFor')
+  if (failures === false && errorRate === false && slowerThan === undefined)
+    report('failures', 'nothing would open it: give failures, errorRate or slowerThan')
+}
+
+export const serviceSchema = z.strictObject(rules).superRefine(check)
+export const routeSchema = z.strictObject({ ...rules, fallback: fallback.optional() }).superRefine(check)
+
+export type CircuitOptions = z.output<typeof serviceSchema>
+export type RouteCircuitOptions = z.output<typeof routeSchema>
+
+/** Which answers count as failures: by default those that say that there is something wrong with the server. */
+export function failureTest(statuses: CircuitOptions['failureStatus']): (status: number) => boolean {
+  if (statuses === undefined) return status => status >= 500 && status !== 501 && status !== 505
+  const wanted = new Set<number | string>(statuses)
+  return status => wanted.has(status) || wanted.has(status >= 500 ? '5xx' : status >= 400 ? '4xx' : '')
+}
