@@ -1,5 +1,6 @@
 import { duration, fieldName } from '@gateway/core'
 import * as z from 'zod'
+import { statusList } from './failure.ts'
 
 const time = () => duration().refine(ms => ms >= 10 && ms <= 3_600_000, { error: 'must lie between 10ms and 1h' })
 const count = z.int().min(1).max(1_000)
@@ -20,10 +21,7 @@ const rules = {
   trials: count.default(1),
   /** Successes, after which it closes. */
   closeAfter: count.default(2),
-  failureStatus: z
-    .array(z.union([z.int().min(100).max(599), z.literal(['4xx', '5xx'])]))
-    .min(1)
-    .optional(),
+  failureStatus: statusList().optional(),
 }
 
 const fallback = z.strictObject({
@@ -46,10 +44,3 @@ export const routeSchema = z.strictObject({ ...rules, fallback: fallback.optiona
 
 export type CircuitOptions = z.output<typeof serviceSchema>
 export type RouteCircuitOptions = z.output<typeof routeSchema>
-
-/** Which answers count as failures: by default those that say that there is something wrong with the server. */
-export function failureTest(statuses: CircuitOptions['failureStatus']): (status: number) => boolean {
-  if (statuses === undefined) return status => status >= 500 && status !== 501 && status !== 505
-  const wanted = new Set<number | string>(statuses)
-  return status => wanted.has(status) || wanted.has(status >= 500 ? '5xx' : status >= 400 ? '4xx' : '')
-}

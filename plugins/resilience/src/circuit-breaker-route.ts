@@ -1,7 +1,7 @@
 import { type Context, defineSlot, type Host, problem, type Reply, type RouteHooks, type Summary } from '@gateway/core'
 import { Circuit, type Transition } from './circuit.ts'
-import { failureTest, type RouteCircuitOptions } from './circuit-breaker-options.ts'
-import { isUpstreams } from './circuit-breaker-targets.ts'
+import type { RouteCircuitOptions } from './circuit-breaker-options.ts'
+import { failureTest, isUpstreams } from './failure.ts'
 
 /** When the request was let through; 0: what became of it has been said. */
 const admittedAt = defineSlot<number>()('circuitBreaker.admittedAt')

@@ -1,6 +1,7 @@
-import { type Attempt, type Context, GatewayError, type Host, type RouteHooks, type ServiceView } from '@gateway/core'
+import type { Attempt, Context, Host, RouteHooks, ServiceView } from '@gateway/core'
 import { Circuit, type Transition } from './circuit.ts'
-import { type CircuitOptions, failureTest } from './circuit-breaker-options.ts'
+import type { CircuitOptions } from './circuit-breaker-options.ts'
+import { failureTest, isUpstreams } from './failure.ts'
 
 /** What generations have in common of one service. */
 interface Shared {
@@ -119,5 +120,3 @@ export function guardTargets(host: Host, service: ServiceView<unknown>, options:
     },
   } satisfies RouteHooks
 }
-
-export const isUpstreams = (error: unknown) => error instanceof GatewayError && error.source === 'upstream'

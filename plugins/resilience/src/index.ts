@@ -1,3 +1,5 @@
 export { circuitBreaker } from './circuit-breaker.ts'
+export { concurrency } from './concurrency.ts'
 export { deadline } from './deadline.ts'
+export { loadShedding } from './load-shedding.ts'
 export { retry } from './retry.ts'
