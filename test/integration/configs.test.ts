@@ -33,6 +33,16 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /shop/a', { headers: { cookie: 'GATEWAY_PLACE=499' } }, '200 from canary'],
     ['GET /shop/a', { headers: { cookie: 'GATEWAY_PLACE=500' } }, '200 GET /shop/a'],
   ],
+  'circuit-breaker.ts': [
+    ['GET /orders/1', {}, '200 GET /orders/1'],
+    ...Array.from({ length: 2 }, () => ['GET /report', {}, '500 broken'] as const),
+    ['GET /report', {}, '200 {"report":null}\n'],
+  ],
+  'concurrency.ts': [
+    ['GET /shop/tea', {}, '200 GET /shop/tea'],
+    ['GET /exports/1', { headers: { 'x-tenant': 'a' } }, '200 GET /exports/1'],
+    ['POST /payments', {}, '200 POST /payments'],
+  ],
   'cors.ts': [
     ['GET /api/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /api/a https://app.example.com'],
     ['GET /api/a', { headers: { origin: 'https://evil.test' } }, '200 GET /api/a'],
@@ -103,6 +113,7 @@ test('each of them is tried', () => {
 async function echo(request: Request): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   const path = `${request.method} ${pathname}${search}`
+  if (pathname === '/report') return new Response('broken', { status: 500 })
   if (request.headers.get('last-event-id') === '1') return new Response(null, { status: 204 })
   if (['/me/events', '/ticker'].includes(pathname)) {
     const event = `retry: 1\nid: 1\ndata: to ${request.headers.get('cookie') ?? 'all'}\n\n`
