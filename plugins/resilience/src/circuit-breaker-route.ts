@@ -30,7 +30,7 @@ export function guardRoute(host: Host, route: string, options: RouteCircuitOptio
     const since = ctx.get(admittedAt)
     if (since === undefined || since === 0) return
     ctx.set(admittedAt, 0)
-    if (hasFailed === undefined) return circuit.abandon(ctx)
+    if (hasFailed === undefined) return void circuit.abandon(ctx)
     const now = clock.now()
     tell(circuit.record(ctx, hasFailed, now - since, now, options))
   }

@@ -1,4 +1,4 @@
-import type { Attempt, Context, Host, RouteHooks, ServiceView } from '@gateway/core'
+import type { Host, RouteHooks, ServiceView } from '@gateway/core'
 import { Circuit, type Transition } from './circuit.ts'
 import type { CircuitOptions } from './circuit-breaker-options.ts'
 import { failureTest, isUpstreams } from './failure.ts'
@@ -7,6 +7,8 @@ import { failureTest, isUpstreams } from './failure.ts'
 interface Shared {
   /** By URL. */
   readonly circuits: Map<string, Circuit>
+  /** Those that are not closed. */
+  troubled: readonly Circuit[]
   /** What each generation does when one of them has changed. */
   readonly listeners: Set<() => void>
 }
@@ -17,14 +19,13 @@ interface Shared {
  */
 export function guardTargets(host: Host, service: ServiceView<unknown>, options: CircuitOptions) {
   const { clock } = host
-  const { circuits, listeners } = host.share<Shared>({
+  const shared = host.share<Shared>({
     name: `circuitBreaker.targets ${service.name} ${options.window}`,
-    create: () => ({ circuits: new Map(), listeners: new Set() }),
+    create: () => ({ circuits: new Map(), troubled: [], listeners: new Set() }),
   })
+  const { circuits, listeners } = shared
   const isFailure = failureTest(options.failureStatus)
   const holds = new Map<string, { readonly until: number; readonly letGo: () => void }>()
-  /** Trials that have not ended, for whoever hears of their request's end alone. */
-  const trials = new Map<Attempt, Context>()
   listeners.add(sync)
   host.defer(() => {
     listeners.delete(sync)
@@ -34,39 +35,37 @@ export function guardTargets(host: Host, service: ServiceView<unknown>, options:
 
   /** Holds out what is not to be called, until then. */
   function sync(): void {
-    for (const attempt of trials.keys()) if (!circuits.get(attempt.target.url)?.isTrial(attempt)) trials.delete(attempt)
-    const urls = new Set(service.targets.map(({ url }) => url))
-    for (const [url, { letGo }] of holds) {
-      if (urls.has(url)) continue
-      letGo()
-      holds.delete(url)
-    }
     for (const target of service.targets) {
       const { url } = target
       const until = circuits.get(url)?.blockedUntil(options)
-      const held = holds.get(url)
       // Available all the same when discovery has lost the target and found it again.
-      if (held?.until === until && (until === undefined || !target.available)) continue
-      held?.letGo()
-      holds.delete(url)
+      if (holds.get(url)?.until === until && (until === undefined || !target.available)) continue
+      release(url)
       if (until === undefined) continue
-      const release = service.holdOut(target, 'its circuit is open', until)
-      const callOff = clock.after(Math.max(0, until - clock.now()), () => expire(url, until))
+      const letIn = service.holdOut(target, 'its circuit is open', until)
+      const callOff = clock.after(Math.max(0, until - clock.now()), () => expire(url))
       const letGo = () => {
         callOff()
-        release()
+        letIn()
       }
       holds.set(url, { until, letGo })
     }
   }
 
-  /** Whatever the clock says: it may have been set back, and no other timer is there. */
-  function expire(url: string, until: number): void {
-    tell(circuits.get(url)?.expire(Math.max(until, clock.now())), url)
+  function release(url: string): void {
+    holds.get(url)?.letGo()
+    holds.delete(url)
+  }
+
+  /** Should the clock say that it is too early, the target is held again until it is not. */
+  function expire(url: string): void {
+    release(url)
+    tell(circuits.get(url)?.expire(clock.now()), url)
     changed()
   }
 
   function changed(): void {
+    shared.troubled = [...circuits.values()].filter(({ state }) => state !== 'closed')
     for (const listener of listeners) listener()
   }
 
@@ -84,39 +83,34 @@ export function guardTargets(host: Host, service: ServiceView<unknown>, options:
   function circuitOf(url: string): Circuit {
     let circuit = circuits.get(url)
     if (circuit !== undefined) return circuit
-    for (const known of circuits.keys())
-      if (!service.targets.some(target => target.url === known)) circuits.delete(known)
+    const urls = new Set(service.targets.map(target => target.url))
+    for (const known of circuits.keys()) if (!urls.has(known)) circuits.delete(known)
     circuit = new Circuit(options.window)
     circuits.set(url, circuit)
     return circuit
   }
 
   return {
-    onAttempt(ctx, attempt) {
-      const circuit = circuits.get(attempt.target.url)
+    onAttempt(ctx, { target }) {
+      const circuit = circuits.get(target.url)
       if (circuit === undefined || circuit.state === 'closed') return
-      if (circuit.begin(attempt, clock.now(), options)) trials.set(attempt, ctx)
+      circuit.begin(ctx, clock.now(), options)
       changed()
     },
-    onAttemptEnd(_ctx, attempt, outcome) {
-      const { url } = attempt.target
-      const isTrial = trials.size > 0 && trials.has(attempt)
+    onAttemptEnd(ctx, { target: { url }, ageMs }, outcome) {
+      const circuit = circuitOf(url)
+      const { state } = circuit
       if ('error' in outcome && !isUpstreams(outcome.error)) {
         // Of a request that was the client's fault, or the gateway's, there is nothing to learn.
-        if (!isTrial) return
-        circuits.get(url)?.abandon(attempt)
-        return changed()
+        circuit.abandon(ctx)
+      } else {
+        const hasFailed = 'error' in outcome || isFailure(outcome.status)
+        tell(circuit.record(ctx, hasFailed, ageMs, clock.now(), options), url)
       }
-      const hasFailed = 'error' in outcome || isFailure(outcome.status)
-      const transition = circuitOf(url).record(attempt, hasFailed, attempt.ageMs, clock.now(), options)
-      tell(transition, url)
-      if (transition !== undefined || isTrial) changed()
+      if (state !== 'closed' || circuit.state !== 'closed') changed()
     },
     onFinish(ctx) {
-      if (trials.size === 0) return
-      const left = [...trials].filter(([, owner]) => owner === ctx)
-      for (const [attempt] of left) circuits.get(attempt.target.url)?.abandon(attempt)
-      if (left.length > 0) changed()
+      for (const circuit of shared.troubled) if (circuit.abandon(ctx)) changed()
     },
   } satisfies RouteHooks
 }

@@ -17,9 +17,12 @@ function start(given: Given & object = {}) {
     clock.now += ms
     return circuit.record(key, hasFailed, ms, clock.now, rules) ?? 'no change'
   }
+  /** Undefined when none is to be made. */
   const begin = () => {
+    if (circuit.blockedUntil(rules) !== undefined) return undefined
     const key = {}
-    return circuit.begin(key, clock.now, rules) ? key : undefined
+    circuit.begin(key, clock.now, rules)
+    return key
   }
   /** How long it stays open, after a failure that opens it. */
   function openedFor() {
@@ -127,11 +130,27 @@ describe('half-open', () => {
   })
 
   test('closes after so many successes, and begins to count anew', () => {
-    const { call, fail } = halfOpen({ closeAfter: 2, failures: 2, errorRate: 1, minRequests: 1 })
+    const { call, fail } = halfOpen({ failures: false, closeAfter: 2, errorRate: 0.5, minRequests: 1, window: '1h' })
     expect(call()).toBe('no change')
     expect(call()).toEqual({ to: 'closed' })
-    expect(call()).toBe('no change')
+    expect([call(), call()]).toEqual(['no change', 'no change'])
     expect(fail()).toBe('no change')
+    expect(fail()).toMatchObject({ reason: '2 of 4 calls failed' })
+  })
+
+  test('for however long, a failure makes it open for longer than before', () => {
+    const { clock, fail } = halfOpen({})
+    clock.now += 50_000
+    expect(fail()).toMatchObject({ ms: 10_000 })
+  })
+
+  test('no more calls are trials than are let through', () => {
+    const { rules, circuit, clock, begin } = halfOpen({})
+    const trial = begin() ?? {}
+    const other = {}
+    circuit.begin(other, clock.now, rules)
+    expect(circuit.record(other, true, 0, clock.now, rules)).toBeUndefined()
+    expect([circuit.abandon(other), circuit.abandon(trial)]).toEqual([false, true])
   })
 
   test('a failure, or a slow call, opens it again', () => {

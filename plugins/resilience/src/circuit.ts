@@ -46,21 +46,16 @@ export class Circuit {
     return { to: 'halfOpen' }
   }
 
-  /** A call is made. True: it is a trial, and has to be ended by `record` or `abandon`. */
-  begin(call: object, now: number, { trials, openFor }: CircuitOptions): boolean {
-    if (this.state !== 'halfOpen' || this.#trials.size >= trials) return false
+  /** A call is made. While it is half-open that is a trial, to be ended by `record` or `abandon`. */
+  begin(call: object, now: number, { trials, openFor }: CircuitOptions): void {
+    if (this.state !== 'halfOpen' || this.#trials.size >= trials) return
     this.#trials.add(call)
     this.#until = now + openFor
-    return true
   }
 
-  isTrial(call: object): boolean {
-    return this.#trials.has(call)
-  }
-
-  /** A trial that shows nothing. */
-  abandon(call: object): void {
-    this.#trials.delete(call)
+  /** A trial that shows nothing; false when it is none. */
+  abandon(call: object): boolean {
+    return this.#trials.delete(call)
   }
 
   /** A call that took `ms` until its answer, or failure. What was sent before the last transition shows nothing of now. */

@@ -74,6 +74,7 @@ describe('a limiter', () => {
     const leaving = enter('a')
     const late = enter('b')
     leaving?.leave()
+    expect(timers.map(({ run }) => run !== undefined)).toEqual([false, true])
     timers[1]?.run?.()
     await turn()
     expect([counts(), heard]).toEqual([[1, 0], ['b false']])

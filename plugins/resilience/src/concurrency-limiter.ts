@@ -46,7 +46,7 @@ export class Limiter implements Place {
     this.#rules = rules
     // The rules may have become more generous.
     if (this.#waiting.size > 0) this.#admit()
-    if (this.#waiting.size > 0 || this.#inUse >= this.limit) return undefined
+    if (this.#inUse >= this.limit) return undefined
     this.#inUse++
     return this
   }
@@ -110,7 +110,6 @@ export class Waiter implements Place {
 
   /** It has got a place, or has waited too long. */
   end(admitted: boolean): void {
-    if (this.#state !== 'waiting') return
     this.#state = admitted ? 'admitted' : 'over'
     this.callOff()
     if (!admitted) this.#onGone(this)

@@ -34,7 +34,7 @@ export const loadShedding = definePlugin({
         if (priority === 'critical') return
         return {
           onRequest(ctx) {
-            if (pressure.level === 0 || Math.random() >= pressure.chance(priority)) return
+            if (!pressure.sheds(priority, Math.random())) return
             return problem(ctx, {
               status: 503,
               code: 'LOAD_SHED',

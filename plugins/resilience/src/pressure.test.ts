@@ -24,6 +24,15 @@ describe('pressure', () => {
     expect(chances(pressure)).toEqual([100, 100, 100, 0])
   })
 
+  test('sheds that part of the requests', () => {
+    const pressure = new Pressure(100)
+    expect(pressure.sheds('low', 0)).toBe(false)
+    while (pressure.chance('low') < 0.3) pressure.measure(110)
+    const chance = pressure.chance('low')
+    expect([pressure.sheds('low', chance - 0.001), pressure.sheds('low', chance)]).toEqual([true, false])
+    expect(pressure.sheds('normal', 0)).toBe(false)
+  })
+
   test('one pause is not a load', () => {
     const pressure = new Pressure(100)
     pressure.measure(190)

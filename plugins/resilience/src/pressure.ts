@@ -41,4 +41,9 @@ export class Pressure {
     const rank = priorities.indexOf(priority)
     return rank >= shed ? 0 : Math.min(1, Math.max(0, this.level * shed - rank))
   }
+
+  /** Whether one is, by a number drawn from 0 to below 1. */
+  sheds(priority: Priority, draw: number): boolean {
+    return this.level > 0 && draw < this.chance(priority)
+  }
 }

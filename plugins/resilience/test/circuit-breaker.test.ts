@@ -1,5 +1,6 @@
+import { defineExtension, definePlugin, type TargetSpec } from '@gateway/core'
 import { circuitBreaker } from '@gateway/resilience'
-import { pluginSuite, reset, type TestGateway, testGateway } from '@gateway/testing'
+import { expectNoLeak, pluginSuite, reset, type TestGateway, testGateway } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { startGateway } from '../../../test/support/gateway.ts'
@@ -32,7 +33,7 @@ const events = ({ log }: TestGateway) =>
   log.filter(({ message }) => message.startsWith('the circuit')).map(({ message }) => message)
 
 /** Targets a and b, which answer with what `says` has for them, and a clock. */
-async function openTargets(given: object = {}, names = ['a', 'b']) {
+async function openTargets(given: object = {}, names = ['a', 'b'], more: { route?: object } = {}) {
   const says: Record<string, number | (() => Response | Promise<Response>)> = { a: 200, b: 200 }
   const targets = names.map(name => `http://${name}.test`)
   const answer = ({ url }: Request) => {
@@ -40,7 +41,7 @@ async function openTargets(given: object = {}, names = ['a', 'b']) {
     const said = says[name]
     return typeof said === 'function' ? said() : new Response(name, { status: said ?? 200 })
   }
-  const config = configOf(targets, { service: { ...quick, ...given } })
+  const config = configOf(targets, { service: { ...quick, ...given }, ...more })
   const gateway = await testGateway(config, { upstreams: { shop: answer } })
   const round = async (count: number) => {
     const answers: string[] = []
@@ -104,15 +105,15 @@ describe('targets', () => {
     says.a = () => answer.promise
     const trial = ask(gateway)
     await gateway.clock.advance(0)
-    expect(await ask(gateway)).toMatch(/^503 GATEWAY_NO_HEALTHY_TARGET/)
+    for (let i = 0; i < 2; i++) expect(await ask(gateway)).toMatch(/^503 GATEWAY_NO_HEALTHY_TARGET/)
     answer.resolve(new Response('fine'))
     expect(await trial).toBe('200 fine')
     says.a = 200
     expect(await round(3)).toEqual(['200 a', '200 a', '200 a'])
   })
 
-  test('a trial whose client left frees its place', async () => {
-    const { gateway, says, round } = await openTargets({}, ['a'])
+  test.each([{}, { route: {} }])('a trial whose client left frees its place: %o', async more => {
+    const { gateway, says, round } = await openTargets({}, ['a'], more)
     await using _ = gateway
     says.a = 500
     await round(2)
@@ -187,9 +188,74 @@ describe('targets', () => {
   })
 })
 
+/** Targets that a test finds and loses. */
+function finding() {
+  const found: { update: (targets: readonly TargetSpec[]) => void } = { update: () => {} }
+  const discovery = defineExtension({
+    point: 'discovery',
+    name: 'found',
+    create: () => ({
+      watch(update) {
+        found.update = update
+        update([{ url: 'http://a.test' }])
+      },
+    }),
+  })
+  return { plugin: definePlugin({ name: 'finding', extensions: [discovery] }), found }
+}
+
+describe('targets that come and go', () => {
+  test('one that was lost while it was open, and found again, is held out as soon as it is seen', async () => {
+    const { plugin, found } = finding()
+    const config = {
+      plugins: [circuitBreaker(), plugin()],
+      services: { shop: { discover: 'found', circuitBreaker: quick } },
+      routes: { all: { match: 'ANY /*', service: 'shop' } },
+    }
+    await using gateway = await testGateway(config, { upstreams: { shop: () => new Response('', { status: 500 }) } })
+    for (let i = 0; i < 2; i++) expect(await ask(gateway)).toBe('500 ')
+    found.update([{ url: 'http://b.test' }])
+    found.update([{ url: 'http://a.test' }])
+    expect(await ask(gateway)).toBe('500 ')
+    expect(await ask(gateway)).toMatch(/^503 GATEWAY_NO_HEALTHY_TARGET/)
+    await gateway.clock.advance('10s')
+    expect(await ask(gateway)).toBe('500 ')
+  })
+})
+
+test('what the gateway itself or a plugin did wrong shows nothing of a target or a route', async () => {
+  const config = configOf(['http://a.test'], { service: { ...quick, failures: 1 }, route: { ...quick, failures: 1 } })
+  const says: { onRequest?: () => unknown; onRequestBody?: () => unknown } = {}
+  const hooks = { onRequest: () => says.onRequest?.(), onRequestBody: () => says.onRequestBody?.() }
+  const routes = { all: { ...config.routes.all, ...hooks } }
+  const answer = async (request: Request) => new Response(`fine${await request.text()}`)
+  await using gateway = await testGateway({ ...config, routes }, { upstreams: { shop: answer } })
+  const boom = () => {
+    throw new Error('boom')
+  }
+  says.onRequest = () => ({ status: 500, body: 'own' })
+  expect(await ask(gateway)).toBe('500 own')
+  says.onRequest = boom
+  expect(await ask(gateway)).toBe('500 GATEWAY_PLUGIN_FAILED')
+  delete says.onRequest
+  says.onRequestBody = () => ({ push: boom })
+  expect(await ask(gateway, { method: 'POST', body: 'x' })).toBe('500 GATEWAY_PLUGIN_FAILED')
+  expect(await ask(gateway)).toBe('200 fine')
+})
+
+test('nothing of it is left behind, however often it is reloaded or when it is closed', async () => {
+  const { gateway, says, round } = await openTargets({}, ['a', 'b'], { route: { ...quick, failures: 100 } })
+  says.a = 500
+  await round(4)
+  await expectNoLeak(gateway, { reloads: 30, between: () => round(2).then(() => {}) })
+  await gateway.close()
+  await gateway.clock.advance('1h')
+  expect(events(gateway)).toEqual(['the circuit of a target opened'])
+})
+
 describe('a route', () => {
   async function openRoute(given: object = {}) {
-    const says: { answer: number | (() => Response) } = { answer: 200 }
+    const says: { answer: number | (() => Response | Promise<Response>) } = { answer: 200 }
     const answer = () =>
       typeof says.answer === 'number' ? new Response('from upstream', { status: says.answer }) : says.answer()
     const config = configOf(['http://a.test', 'http://b.test'], { route: { ...quick, ...given } })
@@ -252,6 +318,26 @@ describe('a route', () => {
     for (let i = 0; i < 5; i++) expect(await ask(gateway)).toBe('200 ')
   })
 
+  test('a trial that is answered has shown enough, one whose client left nothing', async () => {
+    const { gateway, says } = await openRoute()
+    await using _ = gateway
+    says.answer = 500
+    for (let i = 0; i < 2; i++) await ask(gateway)
+    await gateway.clock.advance('10s')
+    says.answer = () => new Promise(() => {})
+    const client = new AbortController()
+    const trial = ask(gateway, { signal: client.signal })
+    await gateway.clock.advance(0)
+    expect(await ask(gateway)).toMatch(/^503 CIRCUIT_OPEN/)
+    client.abort()
+    await expect(trial).rejects.toThrow()
+    // A body that does not end.
+    says.answer = () => new Response(new ReadableStream())
+    expect((await gateway.fetch('/')).status).toBe(200)
+    says.answer = 200
+    expect(await ask(gateway)).toBe('200 from upstream')
+  })
+
   test('stays open over a reload', async () => {
     const { gateway, says, config } = await openRoute()
     await using _ = gateway
@@ -282,7 +368,7 @@ test.each([
   await expect(testGateway(configOf(['http://a.test'], { service }))).rejects.toThrow(message)
 })
 
-test('over sockets: a target that drops connections is left alone while one that hangs up on a trial is not forgotten', async () => {
+test('over sockets: a target that drops connections is left alone, and a client that leaves a trial makes room for another', async () => {
   let mode: 'drop' | 'hang' | 'answer' = 'drop'
   let asked = 0
   const upstream = await rawUpstream(async wire => {
@@ -293,18 +379,22 @@ test('over sockets: a target that drops connections is left alone while one that
       if (mode === 'answer') wire.send(responseText(200, [], 'hello'))
     }
   })
-  const options = { ...quick, openFor: 50, maxOpenFor: 50 }
-  const { port, log } = await startGateway(configOf([upstream.origin], { service: options }))
+  const config = (options: object) => ({
+    ...configOf([upstream.origin], { service: { ...quick, ...options } }),
+    listen: { port: 0, host: '127.0.0.1' },
+  })
+  const { port, log, gateway } = await startGateway(config({ openFor: 10 }))
   const client = await connect(port)
   const send = async () => {
     client.send(requestText('POST /', [], 'x'))
     return (await client.response()).status
   }
-  expect([await send(), await send(), await send()]).toEqual([502, 502, 503])
-  expect(asked).toBe(2)
+  expect([await send(), await send()]).toEqual([502, 502])
+  await eventually(() =>
+    expect(log.all.map(({ message }) => message)).toContain('the circuit of a target is half open'),
+  )
   mode = 'hang'
-  const opened = () => log.all.filter(({ message }) => message === 'the circuit of a target is half open').length
-  await eventually(() => expect(opened()).toBe(1))
+  await gateway.reload(config({ openFor: '1h', maxOpenFor: '1h' }))
   const leaving = await connect(port)
   leaving.send(requestText('GET /'))
   await eventually(() => expect(asked).toBe(3))

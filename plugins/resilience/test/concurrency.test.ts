@@ -1,13 +1,12 @@
 import { definePlugin, type ServiceView } from '@gateway/core'
 import { concurrency } from '@gateway/resilience'
-import { hang, pluginSuite, type TestGateway, testGateway } from '@gateway/testing'
+import { expectNoLeak, hang, pluginSuite, type TestGateway, testGateway } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { startGateway } from '../../../test/support/gateway.ts'
 import { lineValue } from '../../../test/support/message.ts'
 import { rawUpstream } from '../../../test/support/upstream.ts'
 import { connect, requestText, responseText, type Wire } from '../../../test/support/wire.ts'
-import { partOf } from '../src/concurrency-gate.ts'
 
 for (const { name, run } of pluginSuite(() => concurrency(), { routeOptions: { limit: 1 } })) test(name, run)
 
@@ -129,16 +128,21 @@ describe('a limit', () => {
   })
 
   test('one that waits for a place on its route waits for one of its service after that', async () => {
-    const { gateway, ended, begin, finish } = await openKit({
-      service: { limit: 1, queue: 1 },
-      route: { limit: 1, queue: 1 },
-    })
+    const all = { match: 'ANY /*', service: 'shop' }
+    const routes = { all: { ...all, concurrency: { limit: 1, queue: 1 } }, other: { ...all, match: 'ANY /other' } }
+    const { gateway, ended, answers, begin, finish } = await openKit({ service: { limit: 2, queue: 2 } }, { routes })
     await using _ = gateway
     await begin('a')
-    await begin('b')
+    await begin('b', {}, '/other')
+    await begin('c')
+    await begin('d', {}, '/other')
     await finish(0)
+    expect([answers.length, ended]).toEqual([3, ['a ok']])
     await finish(1)
-    expect(ended).toEqual(['a ok', 'b ok'])
+    expect(answers).toHaveLength(4)
+    await finish(2)
+    await finish(3)
+    expect(ended).toEqual(['a ok', 'b ok', 'd ok', 'c ok'])
   })
 
   test.each([
@@ -228,15 +232,23 @@ describe('an adaptive limit', () => {
     return through
   }
 
-  test('falls when upstream refuses, and rises when it answers', async () => {
-    let status = 503
-    const answer = (request: Request) => (request.url.endsWith('/hang') ? hang() : new Response('', { status }))
+  test.each([429, 503])('falls when upstream answers %d, and rises when it does well', async refusal => {
+    let status = refusal
+    const answer = async (request: Request) =>
+      request.url.endsWith('/hang') ? hang() : new Response(await request.text(), { status })
     const config = configOf({ route: { limit: 10, adaptive: { min: 2, max: 20 } } })
-    await using gateway = await testGateway(config, { upstreams: { shop: answer } })
-    const burst = async () => {
-      await gateway.clock.advance('1s')
-      await Promise.all(Array.from({ length: 10 }, async () => (await gateway.fetch('/')).text()))
+    const boom = () => {
+      throw new Error('boom')
     }
+    const routes = { all: { ...config.routes.all, onRequestBody: () => ({ push: boom }) } }
+    await using gateway = await testGateway({ ...config, routes }, { upstreams: { shop: answer } })
+    const burst = async (init?: RequestInit) => {
+      await gateway.clock.advance('1s')
+      await Promise.all(Array.from({ length: 10 }, async () => (await gateway.fetch('/', init)).text()))
+    }
+    expect(await atOnce(gateway)).toBe(10)
+    // A plugin's failure is not upstream's.
+    await burst({ method: 'POST', body: 'x' })
     expect(await atOnce(gateway)).toBe(10)
     await burst()
     expect(await atOnce(gateway)).toBe(9)
@@ -260,15 +272,17 @@ test.each([
   await expect(testGateway(configOf({ route }))).rejects.toThrow(message)
 })
 
-test('of several workers each has its part, and at least one place', () => {
-  const rules = { limit: 10, queue: 5, maxWait: 1, adaptive: { min: 2, max: 10, tolerance: 1.5 } }
-  const parts = [0, 1, 2, 3].map(index => partOf(rules, { index, count: 4 }))
-  expect(parts.map(({ limit, queue, adaptive }) => [limit, queue, adaptive?.min, adaptive?.max])).toEqual([
-    [3, 2, 1, 3],
-    [3, 1, 1, 3],
-    [2, 1, 1, 2],
-    [2, 1, 1, 2],
-  ])
+test('nothing of it is left behind, however often it is reloaded', async () => {
+  const { gateway, answers, begin, finish } = await openKit({
+    service: { limit: 9, adaptive: {} },
+    route: { limit: 1, by: { header: 'X-Tenant' }, queue: 1 },
+  })
+  await using _ = gateway
+  const between = async () => {
+    for (const name of 'ab') await begin(name)
+    for (let i = 0; i < 2; i++) await finish(answers.length - 1)
+  }
+  await expectNoLeak(gateway, { reloads: 30, between })
 })
 
 test('over sockets: a queue, whose clients come, wait and go', async () => {
