@@ -70,7 +70,7 @@ export class SharedLease {
     let entry = this.#entries.get(shared.name)
     if (entry === undefined) {
       const value = shared.create()
-      entry = { value, close: () => shared.close?.(value), leases: 0 }
+      entry = { value, close: closerOf(shared, value), leases: 0 }
       this.#entries.set(shared.name, entry)
     }
     if (!this.#held.has(shared.name)) {
@@ -99,6 +99,13 @@ export class SharedLease {
     this.#entries.delete(name)
     await entry.close()
   }
+}
+
+const nothing = () => {}
+
+/** The declaration is not kept without need: its `create` often knows a whole generation. */
+function closerOf<T>(shared: Shared<T>, value: T): () => Awaitable<void> {
+  return shared.close === undefined ? nothing : () => shared.close?.(value)
 }
 
 export interface SharedFailure {

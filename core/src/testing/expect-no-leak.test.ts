@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Host } from '../contract/host.ts'
 import { definePlugin } from '../contract/plugin.ts'
 import { expectNoLeak, type LeakOptions, type TestGateway, testPlugin } from './index.ts'
+import { generationsHeld } from './test-gateway.ts'
 
 const between = async (gateway: TestGateway) => (await gateway.fetch('/')).text()
 const options: LeakOptions = { reloads: 20, between, settleMs: 50 }
@@ -31,11 +32,12 @@ test('nothing piles up with a plugin that cleans up, and waits for none that tak
   expect(await leak(tidy, { settleMs: 2_000 })).toBeUndefined()
 })
 
-test('what a plugin keeps of its services and routes holds its own generation, and not those before', async () => {
+test('what a plugin keeps and shares holds its own generation, and none before', async () => {
   const keeping = definePlugin({
     name: 'keeping',
-    setup() {
+    setup(host) {
       const kept: unknown[] = []
+      host.share({ name: 'keeping.since', create: () => ({ since: host.clock.now(), kept: kept.length }) })
       return {
         onService: service => void kept.push(service),
         onRoute(route) {
@@ -47,6 +49,7 @@ test('what a plugin keeps of its services and routes holds its own generation, a
   })
   await using gateway = await testPlugin(keeping())
   await expectNoLeak(gateway, { ...options, settleMs: 2_000 })
+  expect(generationsHeld(gateway)).toBe(1)
 })
 
 describe('what piles up is told:', () => {
