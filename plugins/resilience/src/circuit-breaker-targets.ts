@@ -98,15 +98,12 @@ export function guardTargets(host: Host, service: ServiceView<unknown>, options:
       changed()
     },
     onAttemptEnd(ctx, { target: { url }, ageMs }, outcome) {
+      // Of a request that was the client's fault, or the gateway's, there is nothing to learn.
+      if ('error' in outcome && !isUpstreams(outcome.error)) return
       const circuit = circuitOf(url)
       const { state } = circuit
-      if ('error' in outcome && !isUpstreams(outcome.error)) {
-        // Of a request that was the client's fault, or the gateway's, there is nothing to learn.
-        circuit.abandon(ctx)
-      } else {
-        const hasFailed = 'error' in outcome || isFailure(outcome.status)
-        tell(circuit.record(ctx, hasFailed, ageMs, clock.now(), options), url)
-      }
+      const hasFailed = 'error' in outcome || isFailure(outcome.status)
+      tell(circuit.record(ctx, hasFailed, ageMs, clock.now(), options), url)
       if (state !== 'closed' || circuit.state !== 'closed') changed()
     },
     onFinish(ctx) {

@@ -50,16 +50,16 @@ describe('a limit that is learned', () => {
   test('is lowered for two windows to see what is usual, and forgets what the queue shows meanwhile', () => {
     const limit = new GradientLimit(50)
     let now = 0
-    const window = (latency: number) => {
+    const window = (latency: number, inUse = limit.within(options)) => {
       now += 100
-      for (let i = 0; i < 10; i++) limit.sample(latency, limit.within(options), now, options)
+      for (let i = 0; i < 10; i++) limit.sample(latency, inUse, now, options)
       return limit.within(options)
     }
     let before = 0
     let after = window(10)
     while (after >= before) [before, after] = [after, window(10)]
     const lowered = Math.floor(options.max / (2 * options.tolerance))
-    expect([before, after, window(90), window(10)]).toEqual([options.max, lowered, lowered, options.max])
+    expect([before, after, window(90, options.max), window(10)]).toEqual([options.max, lowered, lowered, options.max])
   })
 
   test('does not grow while nobody needs it', () => {

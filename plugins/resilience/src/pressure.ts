@@ -44,6 +44,6 @@ export class Pressure {
 
   /** Whether one is, by a number drawn from 0 to below 1. */
   sheds(priority: Priority, draw: number): boolean {
-    return this.level > 0 && draw < this.chance(priority)
+    return draw < this.chance(priority)
   }
 }

@@ -30,13 +30,16 @@ function lag(ms: number): () => void {
 }
 
 test('while the event loop lags the least important are turned away, and no more when it is over', async () => {
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  const draw = vi.spyOn(Math, 'random').mockReturnValue(0.5)
   onTestFinished(() => void vi.restoreAllMocks())
   const { port, log, gateway } = await startGateway(config)
   const status = async (path: string) => (await exchange(port, `GET ${path}`)).status
   await eventually(async () => expect(await status('/low')).toBe(200))
   const stop = lag(150)
   await eventually(async () => expect(await status('/other')).toBe(503))
+  draw.mockReturnValue(1)
+  expect(await status('/low')).toBe(200)
+  draw.mockReturnValue(0.5)
   const shed = await exchange(port, 'GET /low')
   expect(JSON.parse(shed.body)).toMatchObject({ status: 503, code: 'LOAD_SHED', route: 'low' })
   expect(shed.lines).toContain('Retry-After: 1')
