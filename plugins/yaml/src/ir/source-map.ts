@@ -10,36 +10,36 @@ export interface Mark {
 
 export interface SourceMap {
   readonly version: 3
-  readonly sources: readonly string[]
-  readonly names: readonly string[]
+  readonly sources: string[]
+  readonly names: string[]
   readonly mappings: string
 }
 
 /** A source map (ECMA-426) of marks in the order of the text. Its sources are relative to the folder of `file`. */
 export function sourceMap(marks: readonly Mark[], file: string): SourceMap {
   const sources = new Map<string, number>()
-  let mappings = ''
-  let line = 0
-  let before = { column: 0, source: 0, line: 0, sourceColumn: 0 }
-  for (const mark of marks) {
-    if (mark.line > line) {
-      mappings += ';'.repeat(mark.line - line)
-      line = mark.line
-      before = { ...before, column: 0 }
-    } else if (mappings !== '' && !mappings.endsWith(';')) mappings += ','
-    const { source, offset } = mark.at
+  const mappings: string[] = []
+  let before = { line: 0, column: 0, source: 0, sourceLine: 0, sourceColumn: 0 }
+  for (const { line, column, at } of marks) {
+    const { source, offset } = at
     if (!sources.has(source.file)) sources.set(source.file, sources.size)
     const place = source.place(offset)
     const here = {
-      column: mark.column,
+      line,
+      column,
       source: sources.get(source.file) ?? 0,
-      line: place.line - 1,
+      sourceLine: place.line - 1,
       sourceColumn: place.column - 1,
     }
-    mappings += vlq(here.column - before.column)
-    mappings += vlq(here.source - before.source)
-    mappings += vlq(here.line - before.line)
-    mappings += vlq(here.sourceColumn - before.sourceColumn)
+    const isNew = line > before.line
+    mappings.push(
+      isNew ? ';'.repeat(line - before.line) : mappings.length === 0 ? '' : ',',
+      // Columns count anew in each line, all else goes on.
+      vlq(column - (isNew ? 0 : before.column)),
+      vlq(here.source - before.source),
+      vlq(here.sourceLine - before.sourceLine),
+      vlq(here.sourceColumn - before.sourceColumn),
+    )
     before = here
   }
   const folder = dirname(file)
@@ -47,7 +47,7 @@ export function sourceMap(marks: readonly Mark[], file: string): SourceMap {
     version: 3,
     sources: [...sources.keys()].map(path => encodeURI(relative(folder, path))),
     names: [],
-    mappings,
+    mappings: mappings.join(''),
   }
 }
 

@@ -1,8 +1,7 @@
 import {
-  type Document,
+  type Alias,
   isAlias,
   isCollection,
-  isMap,
   isPair,
   isScalar,
   isSeq,
@@ -10,6 +9,8 @@ import {
   type Pair,
   type ParsedNode,
   parseAllDocuments,
+  type YAMLMap,
+  type YAMLSeq,
   Scalar as YamlScalar,
 } from 'yaml'
 import type { Problems } from '../problems.ts'
@@ -26,8 +27,6 @@ export interface Reading {
 /** How many values aliases may stand for together: files that mean well come nowhere near. */
 const aliasedValues = 100_000
 const mostDepth = 200
-
-type Yaml = ParsedNode | Pair<ParsedNode, ParsedNode | null>
 
 /** Reads the first document of a text. Undefined where it holds nothing, or does not parse. */
 export function parseYaml(file: string, text: string, reading: Reading): Node | undefined {
@@ -48,29 +47,31 @@ export function parseYaml(file: string, text: string, reading: Reading): Node | 
     problems.error(at(0), 'is empty', { code: 'CONFIG_SYNTAX' })
     return undefined
   }
-  for (const { message, pos } of first.errors) problems.error(at(pos[0]), message, { code: 'CONFIG_SYNTAX' })
+  for (const { message, pos } of first.errors) problems.error(at(pos[0]), inWords(message), { code: 'CONFIG_SYNTAX' })
   for (const { message, pos } of first.warnings) problems.warning(at(pos[0]), message)
   if (second !== undefined) {
     problems.warning(at(second.range[0]), 'is a second document, which is not read: only the first one is')
   }
   if (first.errors.length > 0 || first.contents === null) return undefined
-  return new Converter(source, first, reading).convert(first.contents, undefined, 0)
+  return new Converter(source, reading).convert(first.contents, undefined, 0)
+}
+
+/** What the parser says of what it could not follow is said of itself. */
+function inWords(message: string): string {
+  return message === 'Maximum call stack size exceeded' ? 'is nested too deep' : message
 }
 
 /** Makes nodes of what the parser yields. */
 class Converter {
   readonly #source: Source
-  readonly #document: Document.Parsed
   readonly #reading: Reading
-  /** What anchors name, and how many values that is. */
-  readonly #made = new Map<Yaml, { node: Node; size: number }>()
-  readonly #making = new Set<Yaml>()
+  /** What anchors name, and how many values that is; undefined: it is being made. */
+  readonly #anchors = new Map<string, { readonly node: Node; readonly size: number } | undefined>()
   #aliased = 0
   #values = 0
 
-  constructor(source: Source, document: Document.Parsed, reading: Reading) {
+  constructor(source: Source, reading: Reading) {
     this.#source = source
-    this.#document = document
     this.#reading = reading
   }
 
@@ -80,19 +81,17 @@ class Converter {
     if (isAlias(yaml)) return this.#resolve(yaml)
     const offset = yaml.range[0]
     if (depth > mostDepth) return this.#refuse(offset, `is nested more than ${mostDepth} levels deep`)
-    if (!isCollection(yaml)) {
-      const node = this.#scalar(yaml, comments)
-      if (yaml.anchor !== undefined) this.#made.set(yaml, { node, size: 1 })
-      return node
-    }
-    this.#making.add(yaml)
-    const base = { source: this.#source, offset, comments }
-    const node: Node = isSeq(yaml)
-      ? { ...base, kind: 'sequence', items: this.#items(yaml.items, depth) }
-      : { ...base, kind: 'mapping', entries: this.#entries(isMap(yaml) ? yaml.items : [], depth) }
-    this.#making.delete(yaml)
-    if (yaml.anchor !== undefined) this.#made.set(yaml, { node, size: this.#values - before + 1 })
+    const { anchor } = yaml
+    if (anchor !== undefined) this.#anchors.set(anchor, undefined)
+    const node = isCollection(yaml) ? this.#collection(yaml, comments, depth) : this.#scalar(yaml, comments)
+    if (anchor !== undefined) this.#anchors.set(anchor, { node, size: this.#values - before + 1 })
     return node
+  }
+
+  #collection(yaml: YAMLMap.Parsed | YAMLSeq.Parsed, comments: Comments | undefined, depth: number): Node {
+    const base = { source: this.#source, offset: yaml.range[0], comments }
+    if (isSeq(yaml)) return { ...base, kind: 'sequence', items: this.#items(yaml.items, depth) }
+    return { ...base, kind: 'mapping', entries: this.#entries(yaml.items, depth) }
   }
 
   #items(items: readonly unknown[], depth: number): Node[] {
@@ -113,7 +112,7 @@ class Converter {
     const own = new Map<string, Entry>()
     const merged: Mapping[] = []
     for (const pair of pairs as Pair<ParsedNode, ParsedNode | null>[]) {
-      const key = isAlias(pair.key) ? pair.key.resolve(this.#document) : pair.key
+      const key = pair.key
       const spot = { source: this.#source, offset: pair.key.range[0] }
       if (!isScalar(key)) {
         problems.error(spot, 'a key must be a word, not a list or a mapping', { code: 'CONFIG_SYNTAX' })
@@ -148,19 +147,14 @@ class Converter {
     })
   }
 
-  #resolve(alias: ParsedNode): Node {
-    const offset = alias.range[0]
-    const target = isAlias(alias) ? (alias.resolve(this.#document) as ParsedNode | undefined) : undefined
-    const name = isAlias(alias) ? alias.source : ''
-    if (target === undefined) return this.#refuse(offset, `there is no anchor "&${name}" before this`)
-    const made = this.#made.get(target)
-    if (made === undefined || this.#making.has(target)) return this.#refuse(offset, `"*${name}" stands within itself`)
+  #resolve({ source: name, range: [offset] }: Alias.Parsed): Node {
+    if (!this.#anchors.has(name)) return this.#refuse(offset, `there is no anchor "&${name}" before this`)
+    const made = this.#anchors.get(name)
+    if (made === undefined) return this.#refuse(offset, `"*${name}" stands within itself`)
     this.#aliased += made.size
     this.#values += made.size
-    if (this.#aliased > aliasedValues) {
-      return this.#refuse(offset, `aliases stand for more than ${aliasedValues.toLocaleString('en')} values`)
-    }
-    return made.node
+    if (this.#aliased <= aliasedValues) return made.node
+    return this.#refuse(offset, `aliases stand for more than ${aliasedValues.toLocaleString('en')} values`)
   }
 
   #scalar(yaml: ParsedNode, comments: Comments | undefined): Node {

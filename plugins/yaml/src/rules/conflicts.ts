@@ -79,11 +79,12 @@ function compare(a: Parts, b: Parts): 'first' | 'second' | 'same' | 'neither' {
 function* overlapping(node: TreeNode, segments: readonly string[], index: number, wildcard: boolean): Generator<Claim> {
   const segment = segments[index]
   if (segment === undefined) {
-    yield* node.exact
+    if (!wildcard) return yield* node.exact
     yield* node.rest
-    if (wildcard) for (const child of childrenOf(node)) yield* everything(child)
+    for (const child of childrenOf(node)) yield* everything(child)
     return
   }
+  // A wildcard takes one segment at least, be it empty.
   yield* node.rest
   // A parameter takes no empty segment.
   if (node.param !== undefined && segment !== '') yield* overlapping(node.param, segments, index + 1, wildcard)
