@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { readVariable } from '../config/environment/readings.ts'
 import type { Problem } from '../config/problem.ts'
 import { contentHash, type Graph } from './load-bundle.ts'
-import type { SourcePlace } from './load-problem.ts'
+import { type SourcePlace, thrownProblem } from './load-problem.ts'
 import { kernelRoot, realPath } from './load-resolve.ts'
 import { locate } from './locate.ts'
 
@@ -47,14 +47,26 @@ export function isTranslated(file: string): boolean {
   return extname(file) === '.yaml' || extname(file) === '.yml'
 }
 
-/**
- * Translates a config for its load, and notes what is read in the graph. Where there is no code, the problems hold an error;
- * where both are there, the code is only to be looked at for more problems.
- */
-export async function translateConfig(
-  file: string,
-  graph: Graph,
-): Promise<{ readonly translated: Translated | undefined; readonly problems: readonly Problem[] }> {
+export interface Translation {
+  /** Undefined for a config that is code itself. Where a problem is an error, it is only to be looked at for more. */
+  readonly translated: Translated | undefined
+  readonly problems: readonly Problem[]
+  /** There is nothing to go on with; the problems say why. */
+  readonly refused: boolean
+}
+
+/** Translates a config for its load, if it is one to translate, and notes what is read in the graph. Never rejects. */
+export async function translateConfig(file: string, graph: Graph): Promise<Translation> {
+  if (!isTranslated(file)) return { translated: undefined, problems: [], refused: false }
+  try {
+    const { translated, problems } = await translate(file, graph)
+    return { translated, problems, refused: translated === undefined }
+  } catch (error) {
+    return { translated: undefined, problems: [thrownProblem(error, undefined, file)], refused: true }
+  }
+}
+
+async function translate(file: string, graph: Graph): Promise<Pick<Translation, 'translated' | 'problems'>> {
   const found = await findTranslator(file)
   if (found === undefined) return { translated: undefined, problems: [missing(file)] }
   const { module, problems } = await found.translate(file, {

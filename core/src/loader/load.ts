@@ -111,15 +111,11 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
     const problems = [...faults, ...(faults.length === 0 ? others : withoutConsequences(others, config))]
     return { ok: false, problems, ...watched(graph) }
   }
+  // Takes its time with a large file, and runs nothing that could take for ever.
+  const translation = await collectReadings(readings, () => translateConfig(entry, graph))
+  if (translation.refused) return fail(translation.problems)
   return inTime(options.timeoutMs, async limit => {
     try {
-      const translation = isTranslated(entry)
-        ? await unlessAborted(
-            collectReadings(readings, () => translateConfig(entry, graph)),
-            limit.signal,
-          )
-        : { translated: undefined, problems: [] }
-      if (isTranslated(entry) && translation.translated === undefined) return fail(translation.problems)
       const translated = translation.translated?.code
       const bundling = bundleConfig(entry, graph, { name, kernel: options.kernel ?? {}, translated })
       const { code, map, problems: told, externals } = await unlessAborted(bundling, limit.signal)
