@@ -238,15 +238,24 @@ describe('what the generation before made of an equal model is taken over', () =
         }),
       ],
     })()
+    const slowing = definePlugin({
+      name: 'slowing',
+      setup: () => ({
+        onService(service) {
+          for (const target of service.targets) service.scaleWeight(target, 0.5)
+        },
+      }),
+    })
     const config = (timeoutStatus: number) => ({
-      plugins: [finding],
+      plugins: [finding, slowing()],
       timeoutStatus,
-      services: { one: { discover: 'once' } },
+      services: { one: { discover: 'once', preserveHost: timeoutStatus === 408 } },
       routes: { one: service('one') },
     })
-    const { running, release } = await generations(store, config(504), config(408))
-    const [before, after] = running('one') as [Service, Service]
-    expect([before === after, after.targets]).toEqual([false, before.targets])
+    // From the second on, what is known of the target is a scaled weight, too.
+    const { running, release } = await generations(store, config(504), config(408), config(504))
+    const [before, , after] = running('one') as [Service, Service, Service]
+    expect([before === after, after.targets, after.discovery]).toEqual([false, before.targets, before.discovery])
     expect(after.targets[0]).toBe(before.targets[0])
     await release()
     expect(store.names).toEqual([])

@@ -1,3 +1,4 @@
+import { equal } from '../config/equal.ts'
 import type { Choice, Model, RouteModel, ServiceModel } from '../config/model.ts'
 import { readFoundTarget } from '../config/normalise-services.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
@@ -143,7 +144,8 @@ async function buildService(
   const known = before?.service.targets
   const isSame = before?.model === model
   // Until a provider speaks up, what it said last is the best there is.
-  const targets = targetsOf(discover !== undefined && isSame && known !== undefined ? known : model.targets, known)
+  const isKnown = discover !== undefined && before !== undefined && equal(before.model.discover, discover)
+  const targets = targetsOf(isKnown ? before.service.targets.map(({ spec }) => spec) : model.targets, known)
   let service: Service | undefined
   const hooks = askService(generation, plugins, model, () => service?.targets ?? targets, report)
   // What plugins provide for it lives as long as the generation whose host it was given.
@@ -159,6 +161,7 @@ async function buildService(
     hooks,
     changes,
   })
+  if (isKnown) service.discovery = before.service.discovery
   return service
 }
 

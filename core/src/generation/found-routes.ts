@@ -67,6 +67,7 @@ export class FoundRoutes {
     const places = new Map(earlier.map(({ id }, place) => [id, place]))
     const placeOf = ({ id }: Claim) => places.get(id) ?? places.size
     this.#claims = this.#claims.toSorted((a, b) => placeOf(a) - placeOf(b))
+    this.#refused = before?.foundRoutes === undefined ? this.#refused : before.foundRoutes.#refused
     this.#begun = this.#apply(before)
     return this.#begun
   }
@@ -96,19 +97,19 @@ export class FoundRoutes {
       log.warn('a route that was found is refused', { service, match: spec.match, from: spec.from, reason: fault })
     }
     this.#refused = refused
-    const before = generation.routes
-    const isSame = routes.length === before.length && routes.every((route, place) => route === before[place])
-    if (isSame && like === generation) return
+    if (like === generation && isSame(routes, like.routes)) return
     // It leads to places in the list of routes, and so serves as long as these are chosen for the same requests.
     const router = like !== undefined && askAlike(routes, like.routes) ? like.router : await routerOf(routes)
     // Nobody asks it for a route any more.
     if (draining.aborted) return
+    const before = namesOfFound(like)
     generation.routes = routes
     generation.compiled = compiled
     generation.router = router
-    const names = (list: readonly RouteModel[], others: readonly RouteModel[]) =>
-      list.filter(route => !others.includes(route)).map(({ name }) => name)
-    if (!isSame) log.info('routes changed', { added: names(routes, before), removed: names(before, routes) })
+    const now = namesOfFound(generation)
+    const added = now.filter(name => !before.includes(name))
+    const removed = before.filter(name => !now.includes(name))
+    if (added.length + removed.length > 0) log.info('routes changed', { added, removed })
   }
 
   #make(service: string, spec: RouteSpec): Made {
@@ -131,6 +132,12 @@ function routerOf(routes: readonly RouteModel[]): Promise<Router<number>> {
   const specs = routes.map(({ pattern, ...asked }, value) => ({ ...asked, patterns: [pattern], value }))
   return inSlices(compileInSlices(specs))
 }
+
+const isSame = (routes: readonly RouteModel[], others: readonly RouteModel[]) =>
+  routes.length === others.length && routes.every((route, place) => route === others[place])
+
+const namesOfFound = (generation: Generation | undefined) =>
+  generation?.routes.slice(generation.model.routes.length).map(({ name }) => name) ?? []
 
 const idOf = (service: string, { match, host, rewrite, stripPrefix }: RouteSpec) =>
   JSON.stringify([service, match, host, rewrite, stripPrefix])

@@ -38,7 +38,7 @@ export function keepFound(
   const enter = (next: Pick<DiscoveryState, 'state' | 'reason'>) => {
     service.discovery = { use, ...next, since: now() }
   }
-  enter({ state: 'waiting' })
+  if (service.discovery === undefined) enter({ state: 'waiting' })
 
   function usable(given: readonly TargetSpec[]): TargetSpec[] {
     const specs = new Map<string, TargetSpec>()

@@ -39,7 +39,7 @@ export class Service {
   readonly connector: Connector | undefined
   readonly hooks: readonly ServiceHooks[]
   readonly changes: Changes
-  /** Undefined when the config lists the targets. */
+  /** Undefined when the config lists the targets, or nothing is known of their discovery yet. */
   discovery: DiscoveryState | undefined
   readonly #balancer: Balancer
   #targets: readonly UpstreamTarget[]

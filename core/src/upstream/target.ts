@@ -99,6 +99,12 @@ export class UpstreamTarget implements Target {
     this.state = state
   }
 
+  /** As it was named. */
+  get spec(): TargetSpec {
+    const { url, ownWeight: weight, priority, zone, metadata } = this
+    return { url, weight, priority, zone, metadata }
+  }
+
   get weight(): number {
     return this.ownWeight * this.state.factor
   }
