@@ -40,7 +40,9 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   function apply(): void {
     for (const target of service.targets) {
       const isDown = verdicts.get(target.url)?.isDown ?? false
-      if (isDown && !held.has(target.url)) held.set(target.url, service.holdOut(target, 'its probes fail'))
+      // One that went and came back is another target, which nobody holds.
+      const isHeld = held.has(target.url) && !target.available
+      if (isDown && !isHeld) held.set(target.url, service.holdOut(target, 'its probes fail'))
       if (isDown) continue
       held.get(target.url)?.()
       held.delete(target.url)

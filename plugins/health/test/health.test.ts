@@ -1,4 +1,4 @@
-import { definePlugin, type ServiceView } from '@gateway/core'
+import { defineExtension, definePlugin, type ServiceView, type TargetSpec } from '@gateway/core'
 import { health } from '@gateway/health'
 import { pluginSuite } from '@gateway/testing'
 import { describe, expect, test } from 'vitest'
@@ -125,6 +125,29 @@ describe('probes', () => {
     expect(available()).toEqual([false, true])
     await eventually(() => expect(ended()).toBe(1))
     expect(available()).toEqual([false, true])
+  })
+
+  test('what is down and is discovered anew is out again', async () => {
+    const a = await backend('a')
+    const { plugin, available } = window()
+    a.says.probe = 500
+    let find: (targets: readonly TargetSpec[]) => void = () => {}
+    const watch = (found: typeof find) => {
+      find = found
+      found([{ url: a.origin }])
+    }
+    const byHand = defineExtension({ point: 'discovery', name: 'byHand', create: () => ({ watch }) })
+    await startGateway({
+      plugins: [health(), definePlugin({ name: 'finding', extensions: [byHand] })(), plugin()],
+      services: { shop: { discover: 'byHand', health: quick } },
+      routes: { all: { match: 'ANY /*', service: 'shop' } },
+    })
+    await eventually(() => expect(available()).toEqual([false]))
+    find([])
+    find([{ url: a.origin }])
+    await eventually(() => expect(available()).toEqual([false]))
+    a.says.probe = 200
+    await eventually(() => expect(available()).toEqual([true]))
   })
 
   test.each([
