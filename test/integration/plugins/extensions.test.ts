@@ -319,7 +319,6 @@ describe('discovery', () => {
       'two: GTE /c: match unknown method "GTE"',
       'two: GET /d: stripPrefix "/e" is not the beginning of "/d"',
     ])
-    // A reload keeps who came first, whoever speaks first then.
     await running.gateway.reload({ ...config, timeoutStatus: 408, listen: { port: 0, host: '127.0.0.1' } })
     expect(await ask(running, '/a/1')).toBe('200 a')
     find.calls[3]?.update([{ url: b.origin }], [{ match: 'GET /a/*', from: 'two' }])
@@ -328,6 +327,39 @@ describe('discovery', () => {
     expect(await askProblem(running, '/b')).toBe('404 GATEWAY_ROUTE_NOT_FOUND')
     first?.update([{ url: a.origin }], [{ match: 'GET /late', from: 'one' }])
     expect(await askProblem(running, '/late')).toBe('404 GATEWAY_ROUTE_NOT_FOUND')
+  })
+
+  test('a reload keeps who came first, whoever speaks first then', async () => {
+    const [a, b] = await Promise.all([named('a'), named('b')])
+    const claims: Record<string, RouteSpec[]> = { a: [], b: [{ match: 'GET /x', from: 'b' }] }
+    let tellA = () => {}
+    const finding = defineExtension({
+      point: 'discovery',
+      name: 'claims',
+      create: (_host, _options, service): Discovery => ({
+        watch(update) {
+          const tell = () => update([{ url: service === 'a' ? a.origin : b.origin }], claims[service])
+          if (service === 'a') tellA = tell
+          tell()
+        },
+      }),
+    })
+    const config = {
+      plugins: [definePlugin({ name: 'found', extensions: [finding] })()],
+      services: { a: { discover: 'claims' }, b: { discover: 'claims' } },
+      routes: {},
+    }
+    const running = await startGateway(config)
+    const refused = () => running.log.all.filter(({ message }) => message === 'a route that was found is refused')
+    claims.a = [{ match: 'GET /x', from: 'a' }]
+    tellA()
+    await eventually(() => expect(refused()).toHaveLength(1))
+    expect(await ask(running, '/x')).toBe('200 b')
+    await running.gateway.reload({ ...config, timeoutStatus: 408, listen: { port: 0, host: '127.0.0.1' } })
+    expect(await ask(running, '/x')).toBe('200 b')
+    // What was told once is not told again.
+    expect(refused()).toHaveLength(1)
+    expect(running.log.all.filter(({ message }) => message === 'routes changed')).toHaveLength(1)
   })
 
   test('a route that is found goes without no plugin that the config requires', async () => {
