@@ -48,7 +48,6 @@ export class Upload implements BodySink {
     const bytes = this.#kept?.bytes
     const flowing = bytes === undefined || bytes.byteLength === 0 || target.sendData(bytes)
     if (this.#target !== target) return
-    this.#dropExcess()
     if (this.#ended) target.sendEnd(this.#trailers)
     else if (flowing) stream.resumeBody()
   }
@@ -60,9 +59,7 @@ export class Upload implements BodySink {
 
   /** There will be no further attempt. */
   release(): void {
-    if (this.#kept === undefined) return
     this.#kept = undefined
-    if (this.#target === undefined) this.#exchange.stream.resumeBody()
   }
 
   onData(chunk: Uint8Array): boolean {
@@ -113,12 +110,8 @@ export class Upload implements BodySink {
     this.#kept?.add(bytes)
     // Between two attempts the client waits.
     if (this.#target === undefined) return false
-    this.#dropExcess()
-    return this.#target.sendData(bytes)
-  }
-
-  #dropExcess(): void {
     if (this.#kept?.isExceeded) this.#kept = undefined
+    return this.#target.sendData(bytes)
   }
 }
 

@@ -154,13 +154,20 @@ describe('waits', () => {
   })
 
   test.each([
-    ['1', 1_000],
-    ['Thu, 01 Jan 2026 00:00:01 GMT', 1_000],
-    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
-    ['soon', 0],
-  ])('as Retry-After says: %s', async (field, ms) => {
+    [503, '1', 1_000],
+    [429, '1', 1_000],
+    [502, '1', 0],
+    [503, 'Thu, 01 Jan 2026 00:00:01 GMT', 1_000],
+    [503, 'Wed, 31 Dec 2025 00:00:00 GMT', 0],
+    [503, 'soon', 0],
+  ])('as Retry-After says: %d %s', async (code, field, ms) => {
     const startAt = new Date('2026-01-01T00:00:00Z')
-    const { gateway, ask, asked } = await start({ a: [status(503, { 'Retry-After': field })], b: [fine], startAt })
+    const { gateway, ask, asked } = await start({
+      a: [status(code, { 'Retry-After': field })],
+      b: [fine],
+      startAt,
+      route: { on: [429, '5xx'] },
+    })
     const answer = ask()
     if (ms > 0) {
       await gateway.clock.advance(ms - 1)
@@ -203,6 +210,13 @@ describe('the budget', () => {
     await many(100, ask)
     expect(asked).toHaveLength(120)
     expect(gateway.log.filter(({ message }) => message.startsWith('the retry budget is spent'))).toHaveLength(1)
+  })
+
+  test('is not touched by what cannot be sent again', async () => {
+    const { ask, asked } = await start({ ...failing, plugin: { budget: { minPerSecond: 0.1 } }, route: { maxBody: 1 } })
+    await ask({ method: 'PUT', body: 'long' })
+    await ask()
+    expect(asked).toHaveLength(3)
   })
 
   test("a service's own goes before the plugin's", async () => {
@@ -267,7 +281,9 @@ describe('hedges', () => {
     const route = { methods: ['POST', 'PATCH'], hedge: { after: '100ms' } }
     const { gateway, ask, asked } = await start({ a: [hang], b: [fine], route })
     const answer = ask({ method })
-    await gateway.clock.advance('30s')
+    await gateway.clock.advance('29s')
+    expect(asked).toEqual(['a'])
+    await gateway.clock.advance('1s')
     expect(await answer).toBe('200 fine')
     expect(asked).toEqual(['a', 'b'])
   })

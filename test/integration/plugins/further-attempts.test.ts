@@ -101,6 +101,27 @@ describe('a body that is kept', () => {
     expect((await exchange(port, 'PUT /', lines, body)).status).toBe(503)
   })
 
+  test('is not read from the client while a further attempt is put off', async () => {
+    let pieces = 0
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (++pieces > 1_000) controller.close()
+        else controller.enqueue(Buffer.alloc(1_000))
+      },
+    })
+    let asked = 0
+    await using gateway = await testGateway(config(['http://a'], [keeping(4_000, onceIn(1_000))]) as never, {
+      upstreams: {
+        shop: async request => (++asked === 1 ? reset() : new Response(`${(await request.arrayBuffer()).byteLength}`)),
+      },
+    })
+    const response = gateway.fetch('/', { method: 'PUT', body, duplex: 'half' } as RequestInit)
+    await gateway.clock.advance(999)
+    expect([asked, pieces < 10]).toEqual([1, true])
+    await gateway.clock.advance(1)
+    expect(await (await response).text()).toBe('1000000')
+  })
+
   test('as it went out: filters see it once', async () => {
     const upstream = await refusingOnce(answer503, 4)
     let pieces = 0
@@ -351,14 +372,17 @@ describe('a hedge', () => {
   test('answers second: it is given up', async () => {
     const late: { answer: () => void } = { answer: () => {} }
     const slow = () => new Promise<Response>(resolve => (late.answer = () => resolve(new Response('a'))))
-    await using gateway = await start(slow, hang)
+    const ended: string[] = []
+    const onFinish: RouteHooks['onFinish'] = (_ctx, { attempts, target }) =>
+      void ended.push(`${attempts} ${target?.url}`)
+    await using gateway = await start(slow, hang, hedging(after100, { onFinish }))
     const response = gateway.fetch('/')
     await gateway.clock.advance(100)
     expect(asked).toHaveLength(2)
     late.answer()
     expect(await (await response).text()).toBe('a')
     await gateway.clock.advance(1)
-    expect(given).toEqual(['b'])
+    expect([given, ended]).toEqual([['b'], ['2 http://a']])
   })
 
   test.each([
@@ -425,9 +449,50 @@ describe('a hedge', () => {
     expect(await (await response).text()).toBe('body')
   })
 
+  test('waits for the body', async () => {
+    let rest = () => {}
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(Buffer.from('bo'))
+        rest = () => {
+          controller.enqueue(Buffer.from('dy'))
+          controller.close()
+        }
+      },
+    })
+    await using gateway = await start(hang, async request => new Response(await request.text()))
+    const response = gateway.fetch('/', { method: 'PUT', body, duplex: 'half' } as RequestInit)
+    await gateway.clock.advance(250)
+    expect(asked).toEqual(['1 http://a'])
+    rest()
+    await gateway.clock.advance(100)
+    expect(await (await response).text()).toBe('body')
+  })
+
+  test('leaves the one that has answered to the client, who may leave it', async () => {
+    const endless = () =>
+      new Response(new ReadableStream({ start: controller => controller.enqueue(Buffer.from('b')) }))
+    await using gateway = await start(hang, endless)
+    const abort = new AbortController()
+    const response = gateway.fetch('/', { signal: abort.signal })
+    await gateway.clock.advance(100)
+    expect((await response).status).toBe(200)
+    expect(given).toEqual(['a'])
+    abort.abort()
+    await gateway.clock.advance(1)
+    expect(given).toEqual(['a', 'b'])
+  })
+
   test('that a hook still holds back is forgotten when the first answers', async () => {
     const late: { answer: () => void } = { answer: () => {} }
-    const slow = () => new Promise<Response>(resolve => (late.answer = () => resolve(new Response('a'))))
+    let end = () => {}
+    const begun = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('a'))
+        end = () => controller.close()
+      },
+    })
+    const slow = () => new Promise<Response>(resolve => (late.answer = () => resolve(new Response(begun))))
     const held = Promise.withResolvers<void>()
     const hooks: RouteHooks = {
       onAttempt(_ctx, attempt) {
@@ -442,10 +507,12 @@ describe('a hedge', () => {
     await gateway.clock.advance(100)
     expect(asked).toEqual(['1', '2'])
     late.answer()
-    expect(await (await response).text()).toBe('a')
+    expect((await response).status).toBe(200)
     held.resolve()
     await gateway.clock.advance(1)
     expect(gateway.requests('shop')).toHaveLength(1)
+    end()
+    expect(await (await response).text()).toBe('a')
   })
 
   test('over sockets: both connections are let go, by the client that leaves, too', async () => {
