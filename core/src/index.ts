@@ -25,6 +25,7 @@ export { cidr, duration, fieldName, secretText, size, targetSpec } from './confi
 export type { Duration, Size } from './config/units.ts'
 export type {
   BodyFilter,
+  BodyStream,
   Client,
   ClientCertificate,
   Context,

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { AnySlot, Slot, SlotValue } from './slot.ts'
 
 /** Header fields of a message. Names are matched without regard to case; a name or value outside RFC 9110's grammar throws a TypeError. */
@@ -80,7 +80,7 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
   useService(name: string): void
   /**
    * Sends this request to its service, beside what becomes of it here: onAttempt and onAttemptEnd, retries and
-   * timeouts are the route's but for the total one, no other hook runs. A TypeError for what is no GET, unless `service`
+   * timeouts are the route's but for the total one, no other hook runs unless `behind` says so. A TypeError for what is no GET, unless `service`
    * names another service, and for a request with a body without `body`.
    * Rejects with a GatewayError when no answer comes; one of any status is an answer.
    *
@@ -103,6 +103,11 @@ export interface ForwardInit {
   readonly service?: string
   /** Bytes in place of the request's body. */
   readonly body?: Uint8Array
+  /**
+   * Within onRequest: it passes the plugins behind this one, and the route's own hooks, as this request would have; their
+   * onError aside, for what fails rejects here. Not with `service`.
+   */
+  readonly behind?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -110,6 +115,8 @@ export interface ForwardInit {
 export interface Forwarded {
   readonly status: number
   readonly headers: FieldList
+  /** Bytes of the body as it was announced; 0: there is none; -1: only its end will tell. */
+  readonly bodyLength: number
   /** With back-pressure; an error is a GatewayError. Destroy it when it is not wanted. */
   readonly body: Readable
   /** Origin of the target that answered. */
@@ -125,6 +132,8 @@ export interface Reply {
   status: number
   headers?: Readonly<Record<string, string | readonly string[]>>
   body?: ReplyBody
+  /** Bytes of a body that is a Readable, where they are known: the client sees a Content-Length. */
+  bodyLength?: number
 }
 
 /** The head of a response on its way to the client. */
@@ -147,4 +156,9 @@ export interface BodyFilter {
   push(chunk: Uint8Array): Uint8Array | undefined
   /** What is left once the body has ended. */
   end?(): Uint8Array | undefined
+}
+
+/** In place of a filter of a response: a stream that the body goes through, for what takes its time. Destroyed with the response. */
+export interface BodyStream {
+  readonly stream: Duplex
 }

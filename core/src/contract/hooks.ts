@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { BodyFilter, Context, FieldList, Reply, ResponseHead } from './context.ts'
+import type { BodyFilter, BodyStream, Context, FieldList, Reply, ResponseHead } from './context.ts'
 import type { GatewayError } from './errors.ts'
 import type { AnySlot } from './slot.ts'
 
@@ -130,7 +130,7 @@ export interface RouteHooks<Needs extends AnySlot = never, P = Readonly<Record<s
   onAttemptEnd?(ctx: Context<Needs, P>, attempt: Attempt, outcome: Outcome): Verdict | void
   /** May change the head, or replace the answer. Sees the kernel's own answers and other plugins' too. */
   onResponse?(ctx: Context<Needs, P>, head: ResponseHead): Awaitable<Reply | void>
-  onResponseBody?(ctx: Context<Needs, P>, head: ResponseHead): BodyFilter | void
+  onResponseBody?(ctx: Context<Needs, P>, head: ResponseHead): BodyFilter | BodyStream | void
   /**
    * The upgrade that the request asked for has been accepted, and the client told. Only a route with such a hook takes
    * upgrades. From here on `ctx.signal` says that the tunnel is to end (GATEWAY_SHUTTING_DOWN, GATEWAY_CONNECTION_CLOSED),

@@ -277,6 +277,8 @@ const exchangeEvents: ExchangeEvents = {
     else fail(exchange, error)
   },
   forward(exchange, init) {
-    return forward(exchange, init, exchangeEvents, sent => (sent.prepared ? attempt(sent) : startAttempts(sent)))
+    return forward(exchange, init, exchangeEvents, sent =>
+      sent.prepared ? attempt(sent) : walk(sent, requestPhase, sent.compiled?.onRequest ?? [], 0),
+    )
   },
 }

@@ -1,17 +1,26 @@
-import type { BodyFilter } from '../contract/context.ts'
+import { Duplex, pipeline, type Readable, Transform } from 'node:stream'
+import type { BodyFilter, BodyStream } from '../contract/context.ts'
 import type { Exchange } from './exchange.ts'
-import { pluginFailure } from './plugin-failure.ts'
+import { asGatewayError, pluginFailure } from './plugin-failure.ts'
 import type { Step } from './route.ts'
+
+interface Filter {
+  readonly plugin: string
+  readonly filter: BodyFilter
+}
 
 /** The filters that plugins put into one body, in the order in which it passes them. */
 export class FilterChain {
   readonly #hook: string
-  readonly #filters: { readonly plugin: string; readonly filter: BodyFilter }[] = []
+  #filters: Filter[]
+  /** What the body passes before the filters: those that are streams, and the filters before them. */
+  readonly #streams: Duplex[] = []
   /** All that it does is look. */
   observes = true
 
-  constructor(hook: string) {
+  constructor(hook: string, filters: Filter[] = []) {
     this.#hook = hook
+    this.#filters = filters
   }
 
   /** @throws GatewayError naming the plugin whose filter threw. */
@@ -39,6 +48,44 @@ export class FilterChain {
     return rest.length === 0 ? undefined : Buffer.concat(rest)
   }
 
+  get streams(): boolean {
+    return this.#streams.length > 0
+  }
+
+  /** The body behind the streams; the filters are still before it. */
+  stream(body: Readable): Readable {
+    // Who reads the last of them hears of an error.
+    for (const stream of this.#streams) stream.on('error', () => {})
+    return this.#streams.reduce<Readable>((from, to) => pipeline(from, to, () => {}), body)
+  }
+
+  #add(plugin: string, given: BodyFilter | BodyStream): void {
+    if (this.#hook === 'onResponseBody' && isStream(given)) {
+      if (this.#filters.length > 0) this.#streams.push(new FilterChain(this.#hook, this.#filters).#asStream())
+      this.#filters = []
+      this.observes = false
+      return void this.#streams.push(given.stream)
+    }
+    if (isStream(given) || typeof given.push !== 'function')
+      throw new TypeError('a filter has a synchronous push(chunk)')
+    this.#filters.push({ plugin, filter: given })
+    this.observes &&= given.observes === true
+  }
+
+  #asStream(): Transform {
+    const passed = (done: (error: Error | null, piece?: Uint8Array) => void, pass: () => Uint8Array | undefined) => {
+      try {
+        done(null, pass())
+      } catch (error) {
+        done(asGatewayError(error))
+      }
+    }
+    return new Transform({
+      transform: (chunk: Uint8Array, _encoding, done) => passed(done, () => this.push(chunk)),
+      flush: done => passed(done, () => this.end()),
+    })
+  }
+
   #pass(chunk: Uint8Array, from: number): Uint8Array | undefined {
     let current: Uint8Array | undefined = chunk
     for (let i = from; i < this.#filters.length && current !== undefined; i++) {
@@ -62,26 +109,26 @@ export class FilterChain {
     hook: string,
     steps: readonly Step<Run>[],
     exchange: Exchange,
-    call: (run: Run) => BodyFilter | void,
+    call: (run: Run) => BodyFilter | BodyStream | void,
   ): FilterChain | undefined {
     let chain: FilterChain | undefined
     for (const { plugin, position, run } of steps) {
       if (position > exchange.reached) continue
-      let filter: BodyFilter | void
       try {
-        filter = call(run)
-        if (filter && typeof filter.push !== 'function') throw new TypeError('a filter has a synchronous push(chunk)')
+        const filter = call(run)
+        if (!filter) continue
+        chain ??= new FilterChain(hook)
+        chain.#add(plugin, filter)
       } catch (error) {
         throw pluginFailure(plugin, hook, error)
       }
-      if (!filter) continue
-      chain ??= new FilterChain(hook)
-      chain.#filters.push({ plugin, filter })
-      chain.observes &&= filter.observes === true
     }
     return chain
   }
 }
+
+const isStream = (given: BodyFilter | BodyStream): given is BodyStream =>
+  typeof given === 'object' && 'stream' in given && given.stream instanceof Duplex
 
 /** Anything else would break the framing of the message. */
 function checked(piece: Uint8Array | undefined): Uint8Array | undefined {

@@ -29,7 +29,8 @@ export async function forward(
     throw new TypeError(`route "${parent.route}" has no service to forward to`)
   }
   if (signal?.aborted || (signal === undefined && parent.finished)) throw givenUp(signal?.reason)
-  const route = service === undefined ? withoutHooks(compiled) : asideOf(routeTo(compiled, service))
+  const place = init.behind === true ? parent.reached : nobody
+  const route = service === undefined ? behind(compiled, place) : asideOf(routeTo(compiled, service))
   const stream = new ForwardStream(parent, init)
   const { runtime } = parent
   const exchange = new Exchange(runtime, parent.entry, stream, events, parent)
@@ -39,6 +40,13 @@ export async function forward(
   exchange.prepared = parent.prepared
   // Its attempts pass every plugin of the route.
   exchange.reached = Number.MAX_SAFE_INTEGER
+  if (init.behind === true) {
+    // It is the request itself: what is said of one is true of the other.
+    stream.onHead = () => {
+      parent.target = exchange.target
+      parent.attempts = exchange.attempts
+    }
+  }
   const end = signal === undefined ? parent.alongside(stream) : onAbort(signal, () => stream.giveUp(signal.reason))
   stream.onOver = end
   try {
@@ -58,37 +66,47 @@ function givenUp(cause: unknown): GatewayError {
   return new GatewayError('GATEWAY_CLIENT_CLOSED', 'whoever forwarded the request gave up', { cause })
 }
 
-/** What is left of a route for an attempt alone: the answer is the plugin's, not yet the client's. */
-const withoutHooks = remembered(route => ({
-  ...route,
-  onRequest: [],
-  onPreflight: [],
-  onRequestBody: [],
-  onResponse: [],
-  onResponseBody: [],
-  onTunnel: [],
-  onError: [],
-  onFinish: [],
-  responseHeaders: undefined,
-}))
+const parts = new WeakMap<CompiledRoute, Map<number, CompiledRoute>>()
 
-/** Likewise for another service than the request's own. */
-const asideOf = remembered(route => ({
-  ...withoutHooks(route),
-  replayBytes: 0,
-  onAttempt: [],
-  onAttemptEnd: route.action.kind === 'service' ? route.action.service.observers : [],
-}))
-
-function remembered(make: (route: CompiledRoute) => CompiledRoute): (route: CompiledRoute) => CompiledRoute {
-  const made = new WeakMap<CompiledRoute, CompiledRoute>()
-  return route => {
-    const known = made.get(route)
-    if (known !== undefined) return known
-    const now = make(route)
-    made.set(route, now)
-    return now
+/** What is left of a route for who stands at a place: its attempts, and the hooks behind. The answer is not yet the client's. */
+function behind(route: CompiledRoute, place: number): CompiledRoute {
+  const known = parts.get(route) ?? new Map<number, CompiledRoute>()
+  parts.set(route, known)
+  const found = known.get(place)
+  if (found !== undefined) return found
+  const rest = <S extends { readonly position: number }>(steps: readonly S[]) =>
+    steps.filter(({ position }) => position > place)
+  const byService = new Map<string, CompiledRoute>()
+  const part = {
+    ...route,
+    byService,
+    onRequest: rest(route.onRequest),
+    onPreflight: [],
+    onRequestBody: [],
+    onResponse: rest(route.onResponse),
+    onResponseBody: rest(route.onResponseBody),
+    onTunnel: [],
+    onError: [],
+    onFinish: rest(route.onFinish),
+    responseHeaders: undefined,
   }
+  known.set(place, part)
+  for (const [name, other] of route.byService) byService.set(name, behind(other, place))
+  return part
+}
+
+const nobody = Number.MAX_SAFE_INTEGER
+
+const asides = new WeakMap<CompiledRoute, CompiledRoute>()
+
+/** Likewise for another service than the request's own, and for its attempts alone. */
+function asideOf(route: CompiledRoute): CompiledRoute {
+  const found = asides.get(route)
+  if (found !== undefined) return found
+  const onAttemptEnd = route.action.kind === 'service' ? route.action.service.observers : []
+  const aside = { ...behind(route, nobody), replayBytes: 0, onAttempt: [], onAttemptEnd }
+  asides.set(route, aside)
+  return aside
 }
 
 /** The client of a forwarded request. */
@@ -104,6 +122,8 @@ class ForwardStream implements ServerStream {
   handler: Exchange | undefined
   /** Called once the exchange can neither send nor be given up any more. */
   onOver: () => void = () => {}
+  /** The answer's head is there. */
+  onHead: () => void = () => {}
   readonly answer: Promise<Forwarded>
 
   readonly #resolve: (answer: Forwarded) => void
@@ -145,11 +165,13 @@ class ForwardStream implements ServerStream {
 
   sendInformational(): void {}
 
-  sendHead(status: number, _reason: string, headers: Fields): void {
+  sendHead(status: number, _reason: string, headers: Fields, bodyLength: number): void {
     const exchange = this.handler
     // The kernel's own answer to a failure; who forwards is told the failure itself.
-    if (exchange?.error !== undefined) this.abort(exchange.error)
-    else if (!this.#over) this.#resolve({ status, headers, body: this.#body, target: exchange?.target?.url ?? '' })
+    if (exchange?.error !== undefined) return this.abort(exchange.error)
+    if (this.#over) return
+    this.onHead()
+    this.#resolve({ status, headers, bodyLength, body: this.#body, target: exchange?.target?.url ?? '' })
   }
 
   sendData(chunk: Uint8Array): boolean {

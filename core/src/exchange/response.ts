@@ -3,6 +3,7 @@ import type { Reply, ReplyBody, ResponseHead } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { Fields } from '../http1/fields.ts'
 import { known } from '../http1/known-fields.ts'
+import { bodyStream } from './body-stream.ts'
 import type { Exchange } from './exchange.ts'
 import { applyFieldRules } from './field-rules.ts'
 import { FilterChain } from './filter-chain.ts'
@@ -34,11 +35,11 @@ export function localResponse(reply: Reply): Response {
   if (typeof reply.body === 'string' && !headers.has('content-type')) {
     headers.set('Content-Type', 'text/plain; charset=utf-8')
   }
-  return responseOf(reply.status, headers, reply.body)
+  return responseOf(reply.status, headers, reply.body, reply.bodyLength)
 }
 
 /** @throws TypeError as {@link localResponse} does. */
-export function responseOf(status: number, headers: Fields, body: ReplyBody): Response {
+export function responseOf(status: number, headers: Fields, body: ReplyBody, bodyLength = -1): Response {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new TypeError(`a reply's status is 200 to 599, not ${String(status)}`)
   }
@@ -51,7 +52,9 @@ export function responseOf(status: number, headers: Fields, body: ReplyBody): Re
   if (bytes.destroyed || bytes.readableEnded) throw new TypeError("a reply's body was read or closed before")
   // It may fail while a hook is waited for and nobody reads it; sendHead looks.
   bytes.on('error', () => {})
-  return { ...response, bodyLength: -1, body: bytes }
+  if (!Number.isSafeInteger(bodyLength) || bodyLength < -1)
+    throw new TypeError("a reply's bodyLength is a number of bytes")
+  return { ...response, bodyLength, body: bytes }
 }
 
 /** Makes it the exchange's response. A body that streams is given up with the exchange from now on. */
@@ -78,11 +81,11 @@ function isBodiless(method: string, status: number): boolean {
 /** Sends the head; a body made here follows, one from upstream comes through {@link sendBody} and {@link endBody}. */
 export function sendHead(exchange: Exchange, response: Response): void {
   const { compiled, stream } = exchange
-  const { headers, status, body } = response
+  const { headers, status } = response
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new TypeError(`an onResponse hook set the status ${String(status)}`)
   }
-  if (body instanceof Readable && body.errored) throw body.errored
+  if (response.body instanceof Readable && response.body.errored) throw response.body.errored
   if (compiled?.responseHeaders !== undefined) applyFieldRules(headers, compiled.responseHeaders)
   headers.removeKnown(1 << known['x-request-id'])
   headers.appendOwn(known['x-request-id'], 'X-Request-ID', exchange.id)
@@ -92,12 +95,17 @@ export function sendHead(exchange: Exchange, response: Response): void {
       run(exchange, response),
     )
     if (exchange.filters?.observes === false) response.bodyLength = -1
+    if (exchange.filters?.streams) {
+      response.body = exchange.filters.stream(bodyStream(exchange, response.body))
+      adopt(exchange, response)
+    }
   }
   // What a GET would have had, nobody can tell where a filter could have changed it.
   if (bodiless && compiled !== undefined && compiled.onResponseBody.length > 0) response.bodyLength = -1
   exchange.headSent = true
   exchange.status = status
   stream.sendHead(status, response.reason, headers, response.bodyLength)
+  const { body } = response
   if (body === 'arrives') return
   if (bodiless || body === undefined) endBody(exchange, undefined)
   else if (body instanceof Readable) pipeBody(exchange, body)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { BodyFilter, RouteHooks } from '@gateway/core'
+import { PassThrough, Readable, Transform } from 'node:stream'
+import type { BodyFilter, BodyStream, RouteHooks } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { lineValue } from '../../support/message.ts'
@@ -51,6 +52,74 @@ async function through(filters: readonly (() => BodyFilter | undefined)[]): Prom
   expect(request?.complete).toBe(true)
   return { up: request?.body ?? '', down: response.body }
 }
+
+describe('a filter that is a stream', () => {
+  const slow = (change: (text: string) => string) => ({
+    stream: new Transform({
+      transform: (chunk: Uint8Array, _encoding, done) => setImmediate(() => done(null, change(text(chunk)))),
+      flush: done => setImmediate(() => done(null, '.')),
+    }),
+  })
+
+  test.each(['upstream', 'plugin', 'plugin, as a stream'])('stands in its place: an answer of a %s', async from => {
+    const backend = await recordingBackend()
+    const body = () => (from === 'plugin' ? 'hello' : Readable.from([Buffer.from('hel'), Buffer.from('lo')]))
+    const { port } = await startProxy(backend.origin, [
+      hooked('last', { onResponseBody: () => map(chunk => chunk.replace('.', '!')) }),
+      hooked('slow', { onResponseBody: () => slow(chunk => `<${chunk}>`) }),
+      hooked('first', { onResponseBody: upper }),
+      hooked('answers', { onRequest: () => (from === 'upstream' ? undefined : { status: 200, body: body() }) }),
+    ])
+    const response = await exchange(port, 'GET /')
+    expect(response.body).toBe(from === 'plugin, as a stream' ? '<HEL><LO>!' : '<HELLO>!')
+    expect((await exchange(port, 'HEAD /')).status).toBe(200)
+  })
+
+  test('has back-pressure, and ends with its client', async () => {
+    let sent = 0
+    const closed = Promise.withResolvers<void>()
+    const { origin } = await startUpstream((_request, response) => {
+      const send = () => {
+        do sent += 65_536
+        while (response.write(Buffer.alloc(65_536)) && sent < 256e6)
+      }
+      response.on('drain', send).on('close', closed.resolve)
+      send()
+    })
+    const stream = new PassThrough()
+    const { port } = await startProxy(origin, [hooked('a', { onResponseBody: () => ({ stream }) })])
+    const client = await connect(port)
+    client.socket.pause()
+    client.send(requestText('GET /'))
+    let before = -1
+    await eventually(async () => {
+      const stalled = sent === before
+      before = sent
+      await new Promise(resolve => setTimeout(resolve, 50))
+      expect(stalled && sent > 0).toBe(true)
+    })
+    expect(sent).toBeLessThan(64e6)
+    client.socket.destroy()
+    await closed.promise
+    await eventually(() => expect(stream.destroyed).toBe(true))
+  })
+
+  test.each<[string, () => BodyFilter | BodyStream]>([
+    [
+      'the stream',
+      () => ({ stream: new Transform({ transform: (_chunk, _encoding, done) => done(new Error('no')) }) }),
+    ],
+    ['a filter before it', () => ({ push: () => 'text' as never })],
+  ])('cuts the client off where %s fails', async (_, fails) => {
+    const backend = await recordingBackend()
+    const running = await startProxy(backend.origin, [
+      hooked('stream', { onResponseBody: () => ({ stream: new PassThrough() }) }),
+      hooked('bad', { onResponseBody: fails }),
+    ])
+    expect(await rawRequest(running.port, requestText('GET /'))).not.toMatch(/\r\n0\r\n/)
+    expect(errorsOf(running)).toHaveLength(1)
+  })
+})
 
 test('a filter may keep what it sees, and pass it on', async () => {
   const body = randomBytes(3_000_000)
@@ -321,6 +390,7 @@ describe('a filter that fails', () => {
   test.each<[string, () => unknown]>([
     ['none', () => ({})],
     ['a promise', () => Promise.resolve({ push: () => undefined })],
+    ['what only looks like a stream', () => ({ stream: {} })],
     ['a string', () => 'filter'],
   ])('at once, being %s', async (_, filter) => {
     const backend = await recordingBackend()

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import type { Context, Forwarded } from '@gateway/core'
+import type { Context, Forwarded, RouteHooks } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { answering, recordingBackend, refusingOrigin, startUpstream } from '../../support/upstream.ts'
@@ -53,6 +53,64 @@ describe('forward', () => {
     const [first, second] = backend.requests
     expect(second).toEqual(first)
     expect(first?.lines).toContain('x-own: 1')
+  })
+
+  test('behind: passes the plugins behind and the own hooks of its route', async () => {
+    const backend = await hello()
+    const seen: string[] = []
+    const watch = (name: string): RouteHooks => ({
+      onRequest: ctx => void seen.push(`${name} request ${ctx.path}`),
+      onResponse: (_ctx, head) => void seen.push(`${name} response ${head.fromUpstream} ${head.headers.get('x-from')}`),
+      onFinish: (_ctx, { status, attempts }) => void seen.push(`${name} finish ${status} ${attempts}`),
+    })
+    const forwards = hooked('forwards', {
+      async onRequest(ctx) {
+        const { status, headers, bodyLength, body } = await ctx.forward({ behind: true })
+        expect([status, bodyLength]).toEqual([200, -1])
+        return { status, headers: Object.fromEntries(headers), body, bodyLength }
+      },
+    })
+    const upper = hooked('upper', {
+      onResponseBody: () => ({ push: chunk => Buffer.from(Buffer.from(chunk).toString().toUpperCase()) }),
+    })
+    const running = await startProxy(backend.origin, [hooked('before', watch('before')), forwards, upper], {
+      route: { ...watch('own'), onAttempt: () => void seen.push('attempt') },
+    })
+    expect(await ask(running, '/a')).toBe('200 HELLO')
+    expect(seen).toEqual([
+      'before request /a',
+      'own request /a',
+      'attempt',
+      'own response true upstream',
+      'own finish 200 1',
+      'before response false upstream',
+      'before finish 200 1',
+    ])
+    expect(running.log.access.map(({ fields }) => fields)).toEqual([
+      expect.objectContaining({ attempts: 1, target: backend.origin }),
+    ])
+  })
+
+  test('behind: what is answered or thrown there is the answer', async () => {
+    const forwards = hooked('forwards', {
+      async onRequest(ctx) {
+        const { status, body, target } = await ctx.forward({ behind: true })
+        return { status, body: `${await text(body)} from '${target}'` }
+      },
+    })
+    const own = (onRequest: RouteHooks['onRequest']) => ({ route: { onRequest } })
+    const answers = await startProxy(
+      'http://127.0.0.1:9',
+      [forwards],
+      own(() => ({ status: 403, body: 'no' })),
+    )
+    expect(await ask(answers)).toBe("403 no from ''")
+    const throws = own(() => {
+      throw new Error('own')
+    })
+    expect(await askProblem(await startProxy('http://127.0.0.1:9', [forwards], throws))).toBe(
+      '500 GATEWAY_PLUGIN_FAILED',
+    )
   })
 
   test('retries as the route does, and rejects when nobody answers', async () => {
