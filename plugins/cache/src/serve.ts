@@ -1,0 +1,177 @@
+import { type Awaitable, type Context, defineSlot, problem, type Reply, type RouteHooks } from '@gateway/core'
+import { keyOf, personalOf, placeOf } from './cache-key.ts'
+import { addStatus, type Forwarding, type ForwardReason, forwardStatus, hitStatus } from './cache-status.ts'
+import { type Directives, deltaMs, parseDirectives } from './directives.ts'
+import type { Fill, FillRequest, Fills } from './fill.ts'
+import type { RouteOptions } from './options.ts'
+import type { Purge } from './store.ts'
+import {
+  ageOf,
+  fieldRecord,
+  freshFor,
+  keptReply,
+  replyOf,
+  type StoredHead,
+  type StoredResponse,
+  selects,
+} from './stored-response.ts'
+
+/** What becomes of the request here, for Cache-Status. */
+const statusSlot = defineSlot<string>()('cache.status')
+
+export interface CacheParts {
+  readonly fills: Fills
+  readonly options: RouteOptions
+  readonly cacheStatus: boolean
+  /** What is fetched while nobody waits for it ends with it. */
+  readonly closing: AbortSignal
+  /** In all workers. */
+  purge(where: Purge): void
+}
+
+/** Methods that ask for nothing to be changed (RFC 9110 section 9.2.1). */
+const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+/** Requests for a part, and those that only the origin can judge. */
+const notForCaches = ['range', 'if-match', 'if-unmodified-since', 'if-range'] as const
+
+/** The hooks of a route whose answers are kept or shared. */
+export function cacheHooks(parts: CacheParts): RouteHooks {
+  return {
+    onRequest: ctx => answer(ctx, parts),
+    onResponse(ctx, { status, headers }) {
+      if (!safe.has(ctx.method) && status < 400) {
+        for (const place of placesOf(ctx, headers)) parts.purge({ place })
+      }
+      const said = ctx.get(statusSlot)
+      if (parts.cacheStatus && said !== undefined) addStatus(headers, said)
+    },
+  }
+}
+
+/** What an unsafe request may have changed (RFC 9111 section 4.4): its own address, and those of the same host that it names. */
+function placesOf({ host, path }: Context, headers: { get(name: string): string | undefined }): string[] {
+  const named = [headers.get('location'), headers.get('content-location')].flatMap(location => {
+    const url = location === undefined ? null : URL.parse(location, `http://${host}${path}`)
+    return url?.hostname === host ? [placeOf(host, url.pathname)] : []
+  })
+  return [placeOf(host, path), ...named]
+}
+
+function answer(ctx: Context, parts: CacheParts): Awaitable<Reply | void> {
+  const { fills, options } = parts
+  const { method, headers } = ctx
+  const pass = (reason: ForwardReason) => ctx.set(statusSlot, forwardStatus({ reason }))
+  if (method !== 'GET' && method !== 'HEAD') return pass('method')
+  if (ctx.bodyLength !== 0 || ctx.upgrade !== undefined || notForCaches.some(name => headers.has(name))) {
+    return pass('bypass')
+  }
+  const asked = parseDirectives(options.requestDirectives ? headers.get('cache-control') : undefined)
+  if (asked.has('no-store')) return pass('request')
+
+  const key = keyOf(ctx, options.key)
+  const personal = personalOf(ctx, options.key)
+  const now = fills.now()
+  const found = fills.store.find(key, headers, personal)
+  const use = found === undefined ? 'none' : useOf(found, asked, now)
+  const request = {
+    ctx,
+    key,
+    place: placeOf(ctx.host, ctx.path),
+    personal,
+    options,
+    stale: found,
+    background: undefined,
+  }
+  if (found !== undefined && use !== 'none') {
+    if (use === 'meanwhile' && fills.get(key) === undefined) refresh({ ...request, background: parts.closing }, fills)
+    ctx.set(statusSlot, hitStatus(freshFor(found, now)))
+    return keptReply(found, headers, ageOf(found, now))
+  }
+  if (asked.has('only-if-cached')) {
+    return problem(ctx, { status: 504, code: 'CACHE_ONLY_IF_CACHED', title: 'Not in the cache' })
+  }
+  const reason = found === undefined ? missOf(fills, key) : freshFor(found, now) > 0 ? 'request' : 'stale'
+  // Only a GET's answer is kept, and forwarded.
+  return method === 'HEAD' ? pass(reason) : fetchThrough(request, reason, fills)
+}
+
+const missOf = (fills: Fills, key: string): ForwardReason => (fills.store.has(key) ? 'vary-miss' : 'uri-miss')
+
+/**
+ * Whether an answer may be given as it is (RFC 9111 section 4.2.4, RFC 5861): yes, yes while a new one is fetched, or not
+ * without asking the upstream.
+ */
+function useOf(found: StoredResponse, asked: Directives, now: number): 'fresh' | 'meanwhile' | 'none' {
+  const { policy } = found
+  if (policy.noCache || asked.has('no-cache')) return 'none'
+  if (ageOf(found, now) > (deltaMs(asked, 'max-age') ?? Number.POSITIVE_INFINITY)) return 'none'
+  const left = freshFor(found, now)
+  if (left > 0 && left >= (deltaMs(asked, 'min-fresh') ?? 0)) return 'fresh'
+  // A client that wants more than is left would not be content with less.
+  if (asked.has('min-fresh')) return 'none'
+  if (-left < policy.staleWhileRevalidate) return 'meanwhile'
+  if (policy.mustRevalidate || !asked.has('max-stale')) return 'none'
+  const most = asked.get('max-stale') === '' ? Number.POSITIVE_INFINITY : (deltaMs(asked, 'max-stale') ?? 0)
+  return -left <= most ? 'fresh' : 'none'
+}
+
+/** Fetches a new answer while an old one is given. Nobody waits for it: an error shows when an answer is wanted. */
+function refresh(request: FillRequest, fills: Fills): void {
+  fills.start(request, true).outcome.then(
+    outcome => {
+      if (outcome.kind === 'own') outcome.answer.body.destroy()
+    },
+    () => {},
+  )
+}
+
+/** The upstream's answer, asked for here or by somebody who asks for the same. */
+async function fetchThrough(request: FillRequest, reason: ForwardReason, fills: Fills): Promise<Reply> {
+  const { coalesce } = request.options
+  const other = coalesce ? fills.get(request.key) : undefined
+  const shared = other === undefined ? undefined : await take(other, request, reason, fills.now, true)
+  if (shared !== undefined) return shared
+  // What others wait for and cannot share is not waited for again: it would be asked for by one after the other.
+  const own = await take(fills.start(request, coalesce && other === undefined), request, reason, fills.now, false)
+  if (own === undefined) throw new Error('a request of its own has an answer of its own')
+  return own
+}
+
+/** What a fill brings for one request; undefined: it is not for that. `collapsed`: it was begun for another. */
+async function take(
+  fill: Fill,
+  { ctx, personal }: FillRequest,
+  reason: ForwardReason,
+  now: () => number,
+  collapsed: boolean,
+): Promise<Reply | undefined> {
+  const fits = (head: StoredHead) => !collapsed || (personal <= head.policy.reach && selects(head, ctx.headers))
+  const say = (more: Pick<Forwarding, 'status' | 'stored'>) =>
+    ctx.set(statusSlot, forwardStatus({ reason, collapsed, ...more }))
+  const letGo = fill.hold()
+  ctx.signal.addEventListener('abort', letGo, { once: true })
+  try {
+    const outcome = await fill.outcome
+    if (outcome.kind === 'own') {
+      if (collapsed) return undefined
+      say({})
+      const { status, headers, body, bodyLength } = outcome.answer
+      return { status, headers: fieldRecord(headers), body, bodyLength }
+    }
+    if (outcome.kind === 'kept') {
+      const { response, status } = outcome
+      if (!fits(response)) return undefined
+      say({ status, stored: status === 304 })
+      return keptReply(response, ctx.headers, ageOf(response, now()))
+    }
+    const { head, spool, join, keep } = outcome
+    if (!fits(head) || (collapsed && !join)) return undefined
+    const body = spool.body ?? fill.read(spool)
+    if (body === undefined) return undefined
+    say({ stored: keep })
+    return { ...replyOf(head, body, ageOf(head, now())), bodyLength: spool.length }
+  } finally {
+    ctx.signal.removeEventListener('abort', letGo)
+    letGo()
+  }
+}
