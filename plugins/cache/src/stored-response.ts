@@ -108,7 +108,8 @@ const ofTheBody = ['content-length', 'content-encoding', 'content-type', 'conten
 export function completeFields(confirmed: FieldList, stored: StoredHead): void {
   for (const name of ofTheBody) confirmed.delete(name)
   for (const [name, value] of Object.entries(stored.headers)) {
-    if (confirmed.has(name)) continue
+    // Its age counts from the confirmation on, whose time is noted where it has no Date.
+    if (confirmed.has(name) || name.toLowerCase() === 'date') continue
     for (const line of [value].flat()) confirmed.append(name, line)
   }
 }
