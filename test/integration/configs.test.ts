@@ -27,6 +27,13 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /items/1', { headers: { 'x-api-key': 'another-key' } }, /^401 .*AUTH_INVALID/],
     ['POST /items', { headers: { 'x-api-key': 'example-key' } }, /^403 .*AUTH_FORBIDDEN/],
   ],
+  'cache.ts': [
+    ['GET /prices?currency=eur&a=1', {}, '200 GET /prices?currency=eur&a=1 fwd=uri-miss; stored'],
+    ['GET /prices?a=2&currency=eur', {}, '200 GET /prices?currency=eur&a=1 hit; ttl=10'],
+    ['GET /prices?currency=usd', {}, '200 GET /prices?currency=usd fwd=uri-miss; stored'],
+    ['GET /items/1', {}, '200 GET /items/1 fwd=uri-miss'],
+    ['POST /items/1', {}, '200 POST /items/1 fwd=method'],
+  ],
   'canary.ts': [
     ['GET /shop/a', { headers: { 'x-version': 'canary' } }, '200 from canary'],
     ['GET /shop/a', { headers: { 'x-version': 'stable' } }, '200 GET /shop/a'],
@@ -146,6 +153,7 @@ describe.each(Object.entries(said))('%s', (file, cases) => {
       const marks = ['x-content-type-options', 'access-control-allow-origin'].flatMap(
         name => response.headers.get(name) ?? [],
       )
+      marks.push(...(response.headers.get('cache-status')?.match(/(?<=^gateway; ).*/) ?? []))
       const answer = [response.status, await response.text(), ...marks].join(' ')
       if (typeof expected === 'string') expect(answer, request).toBe(expected)
       else expect(answer, request).toMatch(expected)
