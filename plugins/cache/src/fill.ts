@@ -47,7 +47,8 @@ export class Fill {
   /** What it brings may not be kept: it was asked for before something made it obsolete. */
   outdated = false
   readonly #fills: Fills
-  readonly #stop = new AbortController()
+  /** Undefined: it lives and ends with the request that it was begun for. */
+  readonly #stop: AbortController | undefined
   #holders = 0
   /** Whoever holds it can not stop anything any more. */
   #over = false
@@ -55,14 +56,22 @@ export class Fill {
   #letGo: (() => void) | undefined
   readonly #onStop = () => this.#abandon()
 
-  constructor(fills: Fills, request: FillRequest) {
+  constructor(fills: Fills, request: FillRequest, join: boolean) {
     this.#fills = fills
     this.request = request
+    if (join || request.background !== undefined) this.#stop = new AbortController()
     if (request.background !== undefined) {
       this.#letGo = this.hold()
       request.background.addEventListener('abort', this.#onStop)
     }
     this.outcome = this.#run()
+  }
+
+  readonly now = (): number => this.#fills.now()
+
+  /** It goes on when the client leaves that it was begun for, if there is another. */
+  get outlives(): boolean {
+    return this.#stop !== undefined
   }
 
   /** Keeps it going until the function that it returns is called. */
@@ -88,7 +97,7 @@ export class Fill {
 
   #abandon(): void {
     this.close()
-    this.#stop.abort()
+    this.#stop?.abort()
     this.#spool?.abandon()
   }
 
@@ -112,7 +121,8 @@ export class Fill {
     let answer: Forwarded
     try {
       const headers = stale === undefined ? undefined : conditional(ctx, stale)
-      answer = await ctx.forward({ ...(headers && { headers }), behind: true, signal: this.#stop.signal })
+      const signal = this.#stop?.signal
+      answer = await ctx.forward({ ...(headers && { headers }), ...(signal && { signal }), behind: true })
     } catch (error) {
       const failed = error instanceof GatewayError && error.status >= 500
       if (stale === undefined || !failed || !mayServeOnError(stale, now())) throw error
@@ -191,7 +201,7 @@ export class Fills {
 
   /** `join`: it is found by {@link get} from now on. */
   start(request: FillRequest, join: boolean): Fill {
-    const fill = new Fill(this, request)
+    const fill = new Fill(this, request, join)
     this.#all.add(fill)
     if (join) this.#open.set(request.key, fill)
     return fill

@@ -1,20 +1,19 @@
-import { type Awaitable, type Context, defineSlot, problem, type Reply, type RouteHooks } from '@gateway/core'
+import {
+  type Awaitable,
+  type Context,
+  defineSlot,
+  type Forwarded,
+  problem,
+  type Reply,
+  type RouteHooks,
+} from '@gateway/core'
 import { keyOf, personalOf, placeOf } from './cache-key.ts'
 import { addStatus, type Forwarding, type ForwardReason, forwardStatus, hitStatus } from './cache-status.ts'
 import { type Directives, deltaMs, parseDirectives } from './directives.ts'
-import type { Fill, FillRequest, Fills } from './fill.ts'
+import type { Fill, FillRequest, Fills, Outcome } from './fill.ts'
 import type { RouteOptions } from './options.ts'
 import type { Purge } from './store.ts'
-import {
-  ageOf,
-  fieldRecord,
-  freshFor,
-  keptReply,
-  replyOf,
-  type StoredHead,
-  type StoredResponse,
-  selects,
-} from './stored-response.ts'
+import { ageOf, fieldRecord, freshFor, keptReply, replyOf, type StoredResponse, selects } from './stored-response.ts'
 
 /** What becomes of the request here, for Cache-Status. */
 const statusSlot = defineSlot<string>()('cache.status')
@@ -129,49 +128,63 @@ function refresh(request: FillRequest, fills: Fills): void {
 async function fetchThrough(request: FillRequest, reason: ForwardReason, fills: Fills): Promise<Reply> {
   const { coalesce } = request.options
   const other = coalesce ? fills.get(request.key) : undefined
-  const shared = other === undefined ? undefined : await take(other, request, reason, fills.now, true)
+  const shared = other && (await take(other, { request, reason, collapsed: true }))
   if (shared !== undefined) return shared
   // What others wait for and cannot share is not waited for again: it would be asked for by one after the other.
-  const own = await take(fills.start(request, coalesce && other === undefined), request, reason, fills.now, false)
+  const fill = fills.start(request, coalesce && other === undefined)
+  const own = await take(fill, { request, reason, collapsed: false })
   if (own === undefined) throw new Error('a request of its own has an answer of its own')
   return own
 }
 
-/** What a fill brings for one request; undefined: it is not for that. `collapsed`: it was begun for another. */
-async function take(
-  fill: Fill,
-  { ctx, personal }: FillRequest,
-  reason: ForwardReason,
-  now: () => number,
-  collapsed: boolean,
-): Promise<Reply | undefined> {
-  const fits = (head: StoredHead) => !collapsed || (personal <= head.policy.reach && selects(head, ctx.headers))
-  const say = (more: Pick<Forwarding, 'status' | 'stored'>) =>
-    ctx.set(statusSlot, forwardStatus({ reason, collapsed, ...more }))
+interface Wanted {
+  readonly request: FillRequest
+  readonly reason: ForwardReason
+  /** It was begun for another. */
+  readonly collapsed: boolean
+}
+
+/** What a fill brings for one request; undefined: it is not for that. */
+async function take(fill: Fill, wanted: Wanted): Promise<Reply | undefined> {
   const letGo = fill.hold()
-  ctx.signal.addEventListener('abort', letGo, { once: true })
+  // One that ends with this request needs no word of its end.
+  const signal = fill.outlives ? wanted.request.ctx.signal : undefined
+  signal?.addEventListener('abort', letGo, { once: true })
   try {
-    const outcome = await fill.outcome
-    if (outcome.kind === 'own') {
-      if (collapsed) return undefined
-      say({})
-      const { status, headers, body, bodyLength } = outcome.answer
-      return { status, headers: fieldRecord(headers), body, bodyLength }
-    }
-    if (outcome.kind === 'kept') {
-      const { response, status } = outcome
-      if (!fits(response)) return undefined
-      say({ status, stored: status === 304 })
-      return keptReply(response, ctx.headers, ageOf(response, now()))
-    }
-    const { head, spool, join, keep } = outcome
-    if (!fits(head) || (collapsed && !join)) return undefined
-    const body = spool.body ?? fill.read(spool)
-    if (body === undefined) return undefined
-    say({ stored: keep })
-    return { ...replyOf(head, body, ageOf(head, now())), bodyLength: spool.length }
+    return replyFrom(await fill.outcome, fill, wanted)
   } finally {
-    ctx.signal.removeEventListener('abort', letGo)
+    signal?.removeEventListener('abort', letGo)
     letGo()
   }
+}
+
+function replyFrom(outcome: Outcome, fill: Fill, { request, reason, collapsed }: Wanted): Reply | undefined {
+  const { ctx, personal } = request
+  const say = (more: Pick<Forwarding, 'status' | 'stored'> = {}) =>
+    ctx.set(statusSlot, forwardStatus({ reason, collapsed, ...more }))
+  if (outcome.kind === 'own') {
+    if (collapsed) return undefined
+    say()
+    const { status, headers, bodyLength } = outcome.answer
+    return { status, headers: fieldRecord(headers), body: bodyOf(outcome.answer), bodyLength }
+  }
+  const head = outcome.kind === 'kept' ? outcome.response : outcome.head
+  if (collapsed && (personal > head.policy.reach || !selects(head, ctx.headers))) return undefined
+  const age = ageOf(head, fill.now())
+  if (outcome.kind === 'kept') {
+    say({ status: outcome.status, stored: outcome.status === 304 })
+    return keptReply(outcome.response, ctx.headers, age)
+  }
+  const { spool, join, keep } = outcome
+  const body = collapsed && !join ? undefined : (spool.body ?? fill.read(spool))
+  if (body === undefined) return undefined
+  say({ stored: keep })
+  return { ...replyOf(outcome.head, body, age), bodyLength: spool.length }
+}
+
+/** A short body has come with its head, as a rule, and need not be streamed. */
+function bodyOf({ body, bodyLength }: Forwarded): Reply['body'] {
+  if (body.readableLength !== bodyLength) return body
+  const bytes: unknown = body.read()
+  return bytes instanceof Uint8Array ? bytes : undefined
 }

@@ -43,6 +43,11 @@ export class Spool {
     // As a rule a short body has come with its head.
     for (let piece: unknown = source.read(); piece instanceof Uint8Array; piece = source.read()) this.#append(piece)
     if (options.length === this.#end) this.#finish()
+    else this.#listen()
+  }
+
+  #listen(): void {
+    const source = this.#source
     source.on('data', (piece: Uint8Array) => this.#append(piece))
     source.on('end', () => this.#finish())
     source.on('error', error => this.#break(error))
@@ -55,7 +60,8 @@ export class Spool {
 
   /** All of it, once it is there and was not too large. */
   get body(): Uint8Array | undefined {
-    return this.#state === 'whole' && this.#keeps ? (this.#blocks[0]?.bytes ?? empty) : undefined
+    if (this.#state !== 'whole' || this.#start > 0 || this.#blocks.length > 1) return undefined
+    return this.#blocks[0]?.bytes.subarray(0, this.#end) ?? empty
   }
 
   /** It can be read from its first byte. */
@@ -108,7 +114,7 @@ export class Spool {
     for (let rest = piece; rest.byteLength > 0; ) {
       let tail = this.#blocks.at(-1)
       if (tail === undefined || tail.filled === tail.bytes.byteLength) {
-        const size = this.#keeps && length > 0 ? length - this.#end : Math.max(rest.byteLength, leastBlock)
+        const size = length > 0 ? length - this.#end : Math.max(rest.byteLength, leastBlock)
         tail = { bytes: Buffer.allocUnsafeSlow(Math.max(1, size)), filled: 0 }
         this.#blocks.push(tail)
       }
