@@ -18,14 +18,18 @@ export interface Engine {
 const answerMs = 10_000
 /** Milliseconds before a lost engine is asked again: the first, doubled at each failure that follows, to the last. */
 const backOff = { first: 100, last: 10_000 }
-/** Longest that a container which was told to end is taken to be ending, in milliseconds. */
-const endingMs = 15_000
+/** Longest that an event counts for more than the list, in milliseconds: a container may refuse to end. */
+const leavingMs = 15_000
+/** After the last event the list is asked for once more: some are told before it knows of them. */
 const afterEventMs = 250
 const longestEvent = 1024 ** 2
 
 /** Events after which another list may come. Of networks, since a container that runs may join one. */
 const events = ['start', 'die', 'kill', 'pause', 'unpause', 'rename', 'destroy', 'update', 'health_status']
 const networkEvents = ['connect', 'disconnect']
+/** After these a container is not used, whatever the list says yet, and after those it is. */
+const gone = ['die', 'pause', 'health_status: unhealthy']
+const back = ['start', 'unpause', 'health_status: healthy']
 /** Signals that ask a program to go on otherwise, and not to end: HUP, USR1, USR2, WINCH. */
 const harmless = ['1', '10', '12', '28']
 
@@ -36,8 +40,8 @@ const harmless = ['1', '10', '12', '28']
 export function followEngine(engine: Engine, watcher: Watcher<readonly ContainerInfo[]>): () => void {
   const stop = new AbortController()
   const { signal } = stop
-  /** When containers were told to end, by id. */
-  const ending = new Map<string, number>()
+  /** When events said that containers go, by id. */
+  const leaving = new Map<string, number>()
   let failures = 0
 
   /** Until the connection is lost. */
@@ -45,41 +49,35 @@ export function followEngine(engine: Engine, watcher: Watcher<readonly Container
     const connection = new AbortController()
     const over = AbortSignal.any([signal, connection.signal])
     let wanted = false
-    let listing: Promise<void> | undefined
+    let isListing = false
 
+    /** However many ask meanwhile, one list follows. */
     async function list(): Promise<void> {
-      while (wanted) {
-        wanted = false
-        const running = await listRunning(client, engine.label, over)
-        const latest = Date.now() - endingMs
-        for (const [id, at] of ending) {
-          if (at < latest || !running.some(({ Id }) => Id === id)) ending.delete(id)
+      wanted = true
+      if (isListing) return
+      isListing = true
+      try {
+        while (wanted) {
+          wanted = false
+          tell(await listRunning(client, engine.label, over))
         }
-        if (!over.aborted) watcher.found(running.filter(({ Id }) => !ending.has(Id)))
+      } finally {
+        isListing = false
       }
     }
 
-    /** However many ask meanwhile, one list follows. */
-    function relist(): Promise<void> {
-      wanted = true
-      listing ??= list().finally(() => {
-        listing = undefined
-      })
-      return listing
-    }
-
-    const listOrEnd = () => void relist().catch(error => connection.abort(error))
+    const listOrEnd = () => void list().catch(error => connection.abort(error))
+    leaving.clear()
     // Before the first list, so that nothing gets lost between the two.
     const told = await openEvents(client, over)
     const timer = setInterval(listOrEnd, engine.resync)
     let later: NodeJS.Timeout | undefined
     try {
-      await relist()
+      await list()
       failures = 0
       for await (const event of readEvents(told)) {
         note(event)
         listOrEnd()
-        // Some are told before the list knows of them, such as that a container has joined a network.
         clearTimeout(later)
         later = setTimeout(listOrEnd, afterEventMs)
       }
@@ -93,10 +91,20 @@ export function followEngine(engine: Engine, watcher: Watcher<readonly Container
     }
   }
 
-  function note({ Action, Actor }: Event): void {
+  function tell(running: readonly ContainerInfo[]): void {
+    if (signal.aborted) return
+    const latest = Date.now() - leavingMs
+    for (const [id, at] of leaving) {
+      if (at < latest || !running.some(({ Id }) => Id === id)) leaving.delete(id)
+    }
+    watcher.found(running.filter(({ Id }) => !leaving.has(Id)))
+  }
+
+  function note({ Action = '', Actor }: Event): void {
     const id = Actor?.ID ?? ''
-    if (Action === 'start') ending.delete(id)
-    if (Action === 'kill' && !harmless.includes(Actor?.Attributes?.signal ?? '')) ending.set(id, Date.now())
+    const goes = Action === 'kill' ? !harmless.includes(Actor?.Attributes?.signal ?? '') : gone.includes(Action)
+    if (goes) leaving.set(id, Date.now())
+    else if (back.includes(Action)) leaving.delete(id)
   }
 
   async function followForEver(): Promise<void> {

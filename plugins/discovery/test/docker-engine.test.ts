@@ -112,10 +112,10 @@ describe('the engine', () => {
   })
 })
 
-describe('who was told to end', () => {
+describe('a container of which an event says that it goes', () => {
   const kill = (signal: string) => ({ Action: 'kill', Actor: { ID: 'id-of-one', Attributes: { signal } } })
 
-  test('leaves while it still runs, and requests under way end', async () => {
+  test('leaves while it still runs, and is back when it starts', async () => {
     const backend = await named('one')
     const port = new URL(backend.origin).port
     const { engine, running } = await start([container('one', labels({ 'gateway.port': port }))])
@@ -126,7 +126,26 @@ describe('who was told to end', () => {
     await eventuallyFinds(running, [backend.origin])
   })
 
-  test.each(['1', '10', '12', '28'])('but not by signal %s', async signal => {
+  test.each([
+    ['pause', 'unpause'],
+    ['health_status: unhealthy', 'health_status: healthy'],
+  ])('leaves by %s, whatever the list says yet', async (goes, comes) => {
+    const { engine, running } = await start([container('one', labels())])
+    engine.tell({ Action: goes, Actor: { ID: 'id-of-one' } })
+    await eventuallyFinds(running, [])
+    engine.tell({ Action: comes, Actor: { ID: 'id-of-one' } })
+    await eventuallyFinds(running, [host])
+  })
+
+  test('is found again by a new connection, which cannot know of it', async () => {
+    const { engine, running } = await start([container('one', labels())])
+    engine.tell(kill('15'))
+    await eventuallyFinds(running, [])
+    engine.lose()
+    await eventuallyFinds(running, [host])
+  })
+
+  test.each(['1', '10', '12', '28'])('stays at signal %s', async signal => {
     const { engine, running } = await start([container('one', labels())])
     const { lists } = engine
     engine.tell(kill(signal))
