@@ -142,7 +142,7 @@ const show = (options: unknown) => inspect(options, { breakLength: Number.POSITI
 const suffix = (origin: Origin) => `  (${originText(origin)})`
 
 function originText(origin: Origin): string {
-  if (origin.from === 'default') return 'default'
+  if (origin.from !== 'config') return origin.from
   const { file, line, column, path } = origin
   if (file === undefined) return path.join('.')
   return line === undefined ? shortName(file) : `${shortName(file)}:${line}:${column}`

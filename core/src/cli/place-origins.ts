@@ -6,7 +6,7 @@ export function placeOrigins(explanation: Explanation, file: string): Explanatio
   const { route } = explanation
   if (route === null) return explanation
   const place = (origin: Origin): Origin =>
-    origin.from === 'default' ? origin : { ...origin, ...locate(file, origin.path, 'key') }
+    origin.from !== 'config' ? origin : { ...origin, ...locate(file, origin.path, 'key') }
   const placed = <T extends { readonly origin: Origin }>(item: T): T => ({ ...item, origin: place(item.origin) })
   const { action, timeouts, plugins, requestHeaders, responseHeaders } = route
   return {

@@ -187,4 +187,6 @@ export interface RouteModel {
   readonly options: Readonly<Record<string, unknown>>
   /** Hooks written in the config itself. */
   readonly hooks: RouteHooks
+  /** A discovery found it: it is not in the config. */
+  readonly found?: true
 }

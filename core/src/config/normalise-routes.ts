@@ -116,7 +116,8 @@ export function readFoundRoute(
   const plugins = { list: [], complete: true }
   const given = { match, host, rewrite, stripPrefix, service }
   const reading = { plugins, services: undefined, reach: reachOf(listeners), defaults, before: undefined, report }
-  return readRoute(name, given, foundRoute, reading)
+  const route = readRoute(name, given, foundRoute, reading)
+  return route && { ...route, found: true }
 }
 
 function readRoute(name: string, item: unknown, schema: RouteSchema, reading: RouteReading): RouteModel | undefined {

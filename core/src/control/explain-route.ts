@@ -43,7 +43,7 @@ export function explainRoute(
   const service = model.services.find(other => other.name === serviceName)
   return {
     name,
-    origin: at('routes', name),
+    origin: route.found ? { from: 'discovery' } : at('routes', name),
     match,
     params: { ...pathParams(pattern, target.path) },
     action: explainAction(model, route, target, running),

@@ -66,6 +66,8 @@ export interface Failure {
 /** Where a value comes from: nobody gave it, or the config did, at this path and, if it can be told, this place. */
 export type Origin =
   | { readonly from: 'default' }
+  /** Found by the discovery of the service. */
+  | { readonly from: 'discovery' }
   | {
       readonly from: 'config'
       readonly path: readonly (string | number)[]

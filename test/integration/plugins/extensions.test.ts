@@ -296,7 +296,7 @@ describe('discovery', () => {
     expect(await ask(running, '/a/1')).toBe('200 a')
     expect(await askProblem(running, '/b')).toBe('404 GATEWAY_ROUTE_NOT_FOUND')
     const explained = running.gateway.explain({ method: 'GET', url: 'http://gateway.test/a/1' })
-    expect(explained.route?.name).toBe('backend: GET /a/*')
+    expect(explained.route).toMatchObject({ name: 'backend: GET /a/*', origin: { from: 'discovery' } })
 
     const [first, second] = find.calls
     const refused = () =>
