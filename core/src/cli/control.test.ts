@@ -100,6 +100,48 @@ warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
   expect(existsSync(socket)).toBe(false)
 })
 
+test('it tells how discovery stands', async () => {
+  const folder = makeFolder({
+    'gateway.config.ts': `import { defineConfig, defineExtension, definePlugin } from '@gateway/core'
+
+const says = defineExtension({
+  point: 'discovery',
+  name: 'says',
+  create: (_host, _options, service) => ({
+    watch(found, lost) {
+      if (service !== 'mute') found([{ url: 'http://127.0.0.1:3001' }], [{ match: 'GET /' + service, from: 'a test' }])
+      if (service === 'lost') lost('no answer')
+    },
+  }),
+})
+
+export default defineConfig({
+  listen: { port: 0, host: '127.0.0.1' },
+  workers: 2,
+  plugins: [definePlugin({ name: 'saying', extensions: [says] })()],
+  services: { found: { discover: 'says' }, lost: { discover: 'says' }, mute: { discover: 'says' } },
+  routes: { mute: { match: 'GET /mute', service: 'mute' } },
+})
+`,
+  })
+  const gateway = launch(folder, 'start')
+  await gateway.url()
+  const [status, offline, running] = await Promise.all([
+    run(folder, 'status'),
+    run(folder, 'explain', 'GET', '/mute'),
+    run(folder, 'explain', '--running', 'GET', '/lost'),
+  ])
+  const lines = /\ndiscovery +(.*)\n +(.*)\n +(.*)\nshared/.exec(status.stdout)?.slice(1)
+  expect(lines?.map(line => line.replace(/for \d+ s/, 'for 1 s'))).toEqual([
+    'found: 1 target of says',
+    'lost: 1 target of says, stale for 1 s: no answer',
+    'mute: 0 targets of says, which has not said anything yet',
+  ])
+  expect(offline.stdout).toMatch(/\n {2}service +mute \(roundRobin, http1, targets of says\)/)
+  expect(running.stdout).toMatch(/\nlost: GET \/lost {2}\(discovery\)\n/)
+  expect(running.stdout).toMatch(/\n {2}service +lost \(roundRobin, http1, targets of says, stale: no answer\)/)
+})
+
 test('several gateways, one without a socket, one that was killed, and none', async () => {
   const folder = makeFolder({ 'a.ts': good, 'b.ts': good, 'c.ts': good })
   const [a, b, c] = [

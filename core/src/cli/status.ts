@@ -32,7 +32,7 @@ function textOf(status: Status): string {
         return generations.map(generation => `${whose}${generationLine(generation)}`)
       }),
     ],
-    ['discovery', [...new Set(workers.flatMap(({ generations }) => generations.flatMap(discoveryLines)))]],
+    ['discovery', discoveryLines(workers.flatMap(({ generations }) => generations))],
     ['shared', shared],
     ['warnings', warnings.map(formatProblem)],
   ])
@@ -51,11 +51,12 @@ function generationLine({ id, state, inFlight, holders }: GenerationInfo): strin
 }
 
 /** Of what serves now; workers that agree need one line. */
-function discoveryLines({ state, discoveries }: GenerationInfo): string[] {
-  if (state !== 'serving') return []
-  return discoveries.map(({ service, use, targets, state, reason, since }) => {
+function discoveryLines(generations: readonly GenerationInfo[]): string[] {
+  const serving = generations.filter(({ state }) => state === 'serving').flatMap(({ discoveries }) => discoveries)
+  const different = new Map(serving.map(info => [JSON.stringify({ ...info, since: 0 }), info]))
+  return Array.from(different.values(), ({ service, use, targets, state, reason, since }) => {
     const found = `${service}: ${count(targets, 'target')} of ${use}`
-    if (state !== 'stale') return state === 'found' ? found : `${found}, which has not said anything yet`
-    return `${found}, stale for ${Math.round((Date.now() - since) / 1_000)} s: ${reason}`
+    if (state === 'stale') return `${found}, stale for ${Math.round((Date.now() - since) / 1_000)} s: ${reason}`
+    return state === 'found' ? found : `${found}, which has not said anything yet`
   })
 }
