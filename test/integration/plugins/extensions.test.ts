@@ -16,7 +16,7 @@ import * as z from 'zod'
 import { Fields } from '../../../core/src/http1/fields.ts'
 import { eventually } from '../../support/eventually.ts'
 import { proxyTo, startGateway } from '../../support/gateway.ts'
-import { recordingBackend } from '../../support/upstream.ts'
+import { rawUpstream, recordingBackend } from '../../support/upstream.ts'
 import { connect, exchange, requestText, responseText } from '../../support/wire.ts'
 import { ask, askProblem, errorsOf, gate, hooked } from './support.ts'
 
@@ -273,7 +273,22 @@ describe('discovery', () => {
     expect(told('targets changed')).toHaveLength(1)
   })
 
-  test('connections to a target that went stay while another service has it, or a request needs them', async () => {
+  test('a request under way ends at the target that went, and then its connection is closed', async () => {
+    const upstream = await rawUpstream(() => {})
+    const { calls, config } = byHand([{ url: upstream.origin }])
+    const running = await startGateway(config)
+    const answer = ask(running)
+    const wire = await upstream.connection(1)
+    await wire.request()
+    calls[0]?.update([])
+    expect(await askProblem(running)).toBe('503 GATEWAY_NO_HEALTHY_TARGET')
+    expect(running.gateway.shared.filter(name => name.startsWith('gateway.pool'))).toEqual([])
+    wire.send(responseText(200, [], 'late'))
+    expect(await answer).toBe('200 late')
+    await wire.gone()
+  })
+
+  test('connections to a target that went stay while another service has it', async () => {
     const a = await named('a')
     const { calls, config } = byHand([{ url: a.origin }])
     const running = await startGateway({
