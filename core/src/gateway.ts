@@ -3,7 +3,7 @@ import type { Model } from './config/model.ts'
 import { type Normalised, normalise, normaliseAfter } from './config/normalise.ts'
 import { ConfigProblems, type Problem } from './config/problem.ts'
 import { GatewayError } from './contract/errors.ts'
-import type { Log } from './contract/host.ts'
+import type { ConnectionCount, Log } from './contract/host.ts'
 import { type ExplainRequest, type Explanation, explain } from './control/explain.ts'
 import { type SerialisedModel, serialiseModel } from './control/serialise-model.ts'
 import { dispatch } from './exchange/dispatch.ts'
@@ -22,7 +22,7 @@ import { createLog, type LogLevel } from './log.ts'
 import { defaultPathOptions } from './routing/canonical-path.ts'
 import { listenerOfUrl } from './routing/listener-of-url.ts'
 import { inSlices } from './slices.ts'
-import type { ConnectionInfo } from './tunnel/open-tunnels.ts'
+import type { ConnectionInfo } from './tunnel/open-connections.ts'
 import type { DiscoveryInfo } from './upstream/service.ts'
 
 export interface GatewayOptions {
@@ -64,8 +64,10 @@ export interface Gateway {
    * refused last asked for. A change of one calls for a reload.
    */
   readonly files: readonly string[]
-  /** Connections that stay open, WebSockets, of whichever generation; oldest first. */
+  /** Connections that stay open, WebSockets and event streams, of whichever generation; oldest first. */
   readonly connections: readonly ConnectionInfo[]
+  /** How many of them there are, and were, by route and protocol. */
+  readonly connectionCounts: readonly ConnectionCount[]
   /** Ends one of them: both sides are told first. False when there is none of that id. */
   closeConnection(id: string): boolean
   /** Opens the config's listeners. Rejects with GATEWAY_LISTEN_FAILED, and then none is open; TypeError once closed. */
@@ -174,11 +176,15 @@ export class Kernel implements Gateway {
   }
 
   get connections(): readonly ConnectionInfo[] {
-    return this.#store.tunnels.list()
+    return this.#store.connections.list()
+  }
+
+  get connectionCounts(): readonly ConnectionCount[] {
+    return this.#store.connections.counts()
   }
 
   closeConnection(id: string): boolean {
-    return this.#store.tunnels.close(id)
+    return this.#store.connections.close(id)
   }
 
   get files(): readonly string[] {
@@ -314,7 +320,7 @@ export class Kernel implements Gateway {
   async #closeListeners(patience?: 'patient'): Promise<void> {
     const { drainTimeoutMs } = this.#current.model
     // The listeners leave them alone.
-    const cutOff = setTimeout(() => this.#store.tunnels.shutDown(), drainTimeoutMs)
+    const cutOff = setTimeout(() => this.#store.connections.shutDown(), drainTimeoutMs)
     await this.#listeners.close(drainTimeoutMs, patience)
     clearTimeout(cutOff)
   }

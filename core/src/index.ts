@@ -32,6 +32,7 @@ export type {
   FieldList,
   Forwarded,
   ForwardInit,
+  LastingStream,
   Reply,
   ReplyBody,
   ResponseHead,
@@ -65,7 +66,9 @@ export type {
 export type {
   Balancer,
   Channel,
+  ConnectionCount,
   Connector,
+  Counts,
   Discovery,
   Extension,
   Host,
@@ -93,4 +96,4 @@ export { createGateway, type Gateway, type GatewayOptions, type GenerationInfo, 
 export type { ListenerAddress } from './listen/listener.ts'
 export { addressTest } from './listen/trust.ts'
 export { createLog, silentLog } from './log.ts'
-export type { ConnectionInfo } from './tunnel/open-tunnels.ts'
+export type { ConnectionInfo } from './tunnel/open-connections.ts'

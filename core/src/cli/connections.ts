@@ -1,4 +1,4 @@
-import type { ConnectionInfo } from '../tunnel/open-tunnels.ts'
+import type { ConnectionInfo } from '../tunnel/open-connections.ts'
 import { defineCommandOf } from './command.ts'
 import { columns } from './rows.ts'
 import { askGateway } from './running.ts'

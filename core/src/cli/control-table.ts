@@ -12,7 +12,7 @@ export interface Controlled {
   readonly overrides: Overrides
   readonly served: Pick<
     Supervisor,
-    'generation' | 'generations' | 'addresses' | 'shared' | 'explain' | 'describe' | 'connections' | 'closeConnection'
+    'generation' | 'workers' | 'addresses' | 'shared' | 'explain' | 'describe' | 'connections' | 'closeConnection'
   >
   /** Warnings and lints of the config that serves, with their places. */
   warnings(): Promise<readonly Problem[]>
@@ -44,7 +44,7 @@ export interface Status {
   readonly addresses: readonly ListenerAddress[]
   /** The one that serves. */
   readonly generation: number
-  /** Of each worker the generation that serves and those that still end, each with what holds it. */
+  /** Of each the generation that serves and those that still end, with what holds them; and its connections that stay open. */
   readonly workers: readonly WorkerInfo[]
   /** Names of the state that reloads keep. */
   readonly shared: readonly string[]
@@ -65,7 +65,7 @@ export function controlTable({ file, overrides, unchanged, served, warnings, rel
         started,
         addresses,
         generation,
-        workers: await served.generations(),
+        workers: await served.workers(),
         shared: await served.shared(),
         warnings: await warnings(),
       }

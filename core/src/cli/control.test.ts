@@ -55,7 +55,13 @@ warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
     configFile: file,
     addresses: [{ url }],
     generation: 1,
-    workers: [{ worker: 0, generations: [{ id: 1, state: 'serving', inFlight: 0, holders: [], discoveries: [] }] }],
+    workers: [
+      {
+        worker: 0,
+        generations: [{ id: 1, state: 'serving', inFlight: 0, holders: [], discoveries: [] }],
+        connections: [],
+      },
+    ],
     warnings: [{ code: 'CONFIG_UNUSED_SERVICE', file, line: 8 }],
   })
   expect(explained.code).toBe(0)
@@ -221,6 +227,7 @@ export default defineConfig({
   const [, id] =
     /^id .*\n(\S+) +websocket +chat +127\.0\.0\.1 +http:\S+ +\d+ s +0 B +0 B +0\n$/.exec(listed.stdout) ?? []
   expect(id).toBeDefined()
+  expect((await run(folder, 'status')).stdout).toContain('\nopen         1 websocket on chat\n')
   expect(firstLine(await run(folder, 'connections', '--close', 'x'))).toEqual([1, 'gateway: there is no connection x'])
   expect(await run(folder, 'connections', '--close', id ?? '')).toMatchObject({ code: 0, stderr: '' })
   await closed

@@ -138,7 +138,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
   started.resolve()
 
   const signal = await stopSignal
-  const generations = (await supervisor.generations()).flatMap(worker => worker.generations)
+  const generations = (await supervisor.workers()).flatMap(worker => worker.generations)
   log.info('stopping', { signal, inFlight: generations.reduce((sum, { inFlight }) => sum + inFlight, 0) })
   await Promise.all([supervisor.close(), queue.stop(), watcher?.close()])
   await control?.close()

@@ -1,4 +1,5 @@
 import { formatProblem } from '../config/problem.ts'
+import type { ConnectionCount } from '../contract/host.ts'
 import type { GenerationInfo } from '../gateway.ts'
 import { defineCommandOf } from './command.ts'
 import type { Status } from './control-table.ts'
@@ -32,10 +33,20 @@ function textOf(status: Status): string {
         return generations.map(generation => `${whose}${generationLine(generation)}`)
       }),
     ],
+    ['open', connectionLines(workers.flatMap(({ connections }) => connections))],
     ['discovery', discoveryLines(workers.flatMap(({ generations }) => generations))],
     ['shared', shared],
     ['warnings', warnings.map(formatProblem)],
   ])
+}
+
+/** Of all workers together. */
+function connectionLines(counts: readonly ConnectionCount[]): string[] {
+  const byKind = Map.groupBy(counts, ({ route, protocol }) => `${protocol} on ${route}`)
+  return [...byKind].flatMap(([kind, of]) => {
+    const open = of.reduce((sum, count) => sum + count.open, 0)
+    return open === 0 ? [] : [`${open} ${kind}`]
+  })
 }
 
 /** One that drains says what holds it. */

@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from 'node:stream'
+import type { GatewayError } from './errors.ts'
 import type { AnySlot, Slot, SlotValue } from './slot.ts'
 
 /** Header fields of a message. Names are matched without regard to case; a name or value outside RFC 9110's grammar throws a TypeError. */
@@ -94,6 +95,24 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
    * upstream up, an error of the new one cuts the client off. A TypeError when the body is not an upstream's, or taken.
    */
   wrapBody(wrap: (body: Readable) => Readable): void
+  /**
+   * The answer has no end to wait for, as a stream of events has none: it is listed among the gateway's connections until
+   * the request has ended. WebSockets are listed anyway.
+   */
+  staysOpen(stream: LastingStream): void
+}
+
+/** An answer that goes on for as long as client and upstream like. */
+export interface LastingStream {
+  /** What kind it is: `sse`. */
+  readonly protocol: string
+  /** That have passed so far, in both directions. */
+  readonly messages: number
+  /**
+   * It is to end: an operator says so (GATEWAY_CONNECTION_CLOSED), or the drain time of a gateway that closes is over
+   * (GATEWAY_SHUTTING_DOWN).
+   */
+  leave(error: GatewayError): void
 }
 
 export interface ForwardInit {

@@ -49,6 +49,30 @@ export interface Host {
    * of each sender. With one worker they go nowhere. Closed when the generation is let go.
    */
   channel<T>(name: string, onMessage: (message: T, from: number) => void): Channel<T>
+  /** Counts of this name that all workers have in common, kept for as long as a generation that asked lives in any of them. */
+  counts(name: string): Counts
+  /** Connections of this worker that stay open, of whichever generation: by route and protocol, also where none is left. */
+  connections(): readonly ConnectionCount[]
+}
+
+/** How much there is at a time, by key: open connections, requests under way. What a worker that died had is taken off. */
+export interface Counts {
+  /**
+   * Counts one more under each key, unless that is more than one's limit (0: none): then none of them, and the place of
+   * that one is returned. Else what counts it out again, to be called once. A sum is never above its limit; at the limit,
+   * two workers that try at once may both be refused. With more than some 15,000 keys at a time, each worker may count
+   * some of them by itself.
+   */
+  enter(limits: readonly (readonly [key: string, limit: number])[]): (() => void) | number
+}
+
+export interface ConnectionCount {
+  readonly route: string
+  readonly protocol: string
+  /** Now. */
+  readonly open: number
+  /** Since the worker began, those that are closed among them. */
+  readonly opened: number
 }
 
 export interface Channel<in T> {

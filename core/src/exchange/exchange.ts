@@ -1,5 +1,5 @@
 import type { Duplex, Readable } from 'node:stream'
-import type { Client, Context, Forwarded, ForwardInit } from '../contract/context.ts'
+import type { Client, Context, Forwarded, ForwardInit, LastingStream } from '../contract/context.ts'
 import { GatewayError } from '../contract/errors.ts'
 import type { Summary } from '../contract/hooks.ts'
 import { type AnySlot, type Slot, type SlotValue, slotCount } from '../contract/slot.ts'
@@ -232,6 +232,15 @@ export class Exchange implements Context, Member, ServerStreamHandler {
         cutOff(this, error)
       }
     })
+  }
+
+  staysOpen(stream: LastingStream): void {
+    if (this.finished) return
+    const { connections, log } = this.runtime
+    const close = connections.addStream(this, stream, err =>
+      log.error('a stream could not be ended', { requestId: this.id, route: this.route, err }),
+    )
+    this.alongside({ giveUp: close })
   }
 
   /** What is given up when this exchange finishes, unless it is taken out before by what this returns. */

@@ -6,7 +6,7 @@ import type { AttemptTimeouts } from '../http1/wire.ts'
 import type { PathOptions } from '../routing/canonical-path.ts'
 import type { Router } from '../routing/router.ts'
 import type { Template } from '../routing/template.ts'
-import type { OpenTunnels } from '../tunnel/open-tunnels.ts'
+import type { OpenConnections } from '../tunnel/open-connections.ts'
 import type { Service } from '../upstream/service.ts'
 import type { FieldRules } from './field-rules.ts'
 
@@ -63,7 +63,7 @@ export interface Runtime {
   readonly deadlines: Deadlines
   /** Runs a task once, by the same clock. What it returns calls it off. */
   readonly after: (ms: number, task: () => void) => () => void
-  readonly tunnels: OpenTunnels
+  readonly connections: OpenConnections
   /** Counts an exchange in; the generation lives until it is counted out. */
   enter(member: Member): void
   leave(member: Member): void

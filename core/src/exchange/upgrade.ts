@@ -66,7 +66,7 @@ export function openTunnel(exchange: Exchange, response: Response, upstream: Dup
   if (head.byteLength > 0) client.unshift(head)
   exchange.headSent = true
   exchange.status = 101
-  const { tunnels } = exchange.runtime
+  const { connections } = exchange.runtime
   const tunnel = new OpenTunnel(exchange, client, upstream, headers, {
     failed(cause) {
       const error = asGatewayError(cause)
@@ -74,11 +74,11 @@ export function openTunnel(exchange: Exchange, response: Response, upstream: Dup
       return error
     },
     ended(error) {
-      tunnels.delete(tunnel)
+      connections.delete(tunnel)
       finish(exchange, error)
     },
   })
-  tunnels.add(tunnel)
+  connections.add(tunnel)
   exchange.tunnel = tunnel
   // From here on the tunnel's end is the exchange's; a route's total time is for answers.
   exchange.source = undefined

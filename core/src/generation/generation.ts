@@ -4,7 +4,7 @@ import type { Log } from '../contract/host.ts'
 import type { CompiledRoute, Member, Runtime } from '../exchange/route.ts'
 import type { Deadlines } from '../http1/deadlines.ts'
 import { compileRouter, type Router } from '../routing/router.ts'
-import type { OpenTunnels } from '../tunnel/open-tunnels.ts'
+import type { OpenConnections } from '../tunnel/open-connections.ts'
 import type { Service } from '../upstream/service.ts'
 import type { FoundRoutes } from './found-routes.ts'
 import type { SharedLease, SharedStore } from './shared-store.ts'
@@ -49,7 +49,7 @@ export class Generation implements Runtime {
   readonly deadlines: Deadlines
   readonly after: Runtime['after']
   readonly store: SharedStore
-  readonly tunnels: OpenTunnels
+  readonly connections: OpenConnections
   readonly lease: SharedLease
   /** Set once every plugin has been asked about every route; no request comes before. */
   router: Router<number> = compileRouter([])
@@ -78,7 +78,7 @@ export class Generation implements Runtime {
     this.deadlines = store.platform.deadlines
     this.after = store.platform.after
     this.store = store
-    this.tunnels = store.tunnels
+    this.connections = store.connections
     this.log = log
     this.accessLog = model.log.access
     this.timeoutStatus = model.timeoutStatus

@@ -1,4 +1,5 @@
-import type { Host, Log } from '../contract/host.ts'
+import type { Counts, Host, Log } from '../contract/host.ts'
+import type { ConnectionCounts } from '../group/connection-counts.ts'
 import type { Generation } from './generation.ts'
 import type { Platform } from './platform.ts'
 
@@ -51,6 +52,29 @@ export function createHost(generation: Generation, plugin: string): Host {
       generation.defer(plugin, () => channel.close())
       return { post: message => channel.post(message) }
     },
+    counts: name =>
+      generation.lease.share({
+        name: `${plugin}.counts ${name}`,
+        create: () => countsOn(group.counts(`${plugin} ${name}`)),
+        close: counts => counts.close(),
+      }),
+    connections: () => generation.store.connections.counts(),
+  }
+}
+
+function countsOn(counts: ConnectionCounts): Counts & { close(): void } {
+  return {
+    enter(limits) {
+      const exceeded = limits.findIndex(([key, limit]) => !counts.add(key, limit))
+      const entered = exceeded === -1 ? limits : limits.slice(0, exceeded)
+      const leave = () => {
+        for (const [key] of entered) counts.remove(key)
+      }
+      if (exceeded === -1) return leave
+      leave()
+      return exceeded
+    },
+    close: () => counts.close(),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Awaitable } from '../contract/hooks.ts'
 import type { Shared } from '../contract/host.ts'
 import { alone, type WorkerGroup } from '../group/worker-group.ts'
-import { OpenTunnels } from '../tunnel/open-tunnels.ts'
+import { OpenConnections } from '../tunnel/open-connections.ts'
 import { machine, type Platform } from './platform.ts'
 import { within } from './within.ts'
 
@@ -22,8 +22,8 @@ export class SharedStore {
   readonly group: WorkerGroup
   /** Aborted when the gateway begins to close. */
   readonly closing = new AbortController()
-  /** A tunnel goes on when its generation is let go. */
-  readonly tunnels: OpenTunnels = new OpenTunnels()
+  /** They go on when their generation is let go. */
+  readonly connections: OpenConnections = new OpenConnections()
 
   /** What it all stands on. */
   readonly platform: Platform

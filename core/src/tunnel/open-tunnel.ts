@@ -3,6 +3,7 @@ import type { BodyFilter, FieldList } from '../contract/context.ts'
 import { GatewayError, type GatewayErrorCode } from '../contract/errors.ts'
 import type { Tunnel } from '../contract/hooks.ts'
 import type { DeadlineOwner, Deadlines } from '../http1/deadlines.ts'
+import type { ConnectionOwner, OpenConnection } from './open-connections.ts'
 
 /** After one side has sent its last byte: how long the other may be silent, in milliseconds. */
 const halfClosedMs = 30_000
@@ -20,14 +21,7 @@ interface Side {
 }
 
 /** The request that became a tunnel. */
-export interface TunnelOwner {
-  readonly id: string
-  readonly route: string
-  readonly client: { readonly address: string }
-  readonly target: { readonly url: string } | undefined
-  readonly runtime: { readonly deadlines: Deadlines }
-  /** On the clock of these. */
-  readonly startedAt: number
+export interface TunnelOwner extends ConnectionOwner {
   bytesIn: number
   bytesOut: number
   abortSignal(error: GatewayError): void
@@ -41,7 +35,7 @@ export interface TunnelEvents {
 }
 
 /** Two connections with bytes between them. It is over when both are closed. */
-export class OpenTunnel implements Tunnel, DeadlineOwner {
+export class OpenTunnel implements Tunnel, OpenConnection, DeadlineOwner {
   readonly protocol = 'websocket'
   readonly owner: TunnelOwner
   readonly headers: FieldList

@@ -1,13 +1,14 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ListenerModel } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
+import type { ConnectionCount } from '../contract/host.ts'
 import type { ExplainRequest, Explanation } from '../control/explanation.ts'
 import type { GenerationInfo } from '../gateway.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
 import type { Ports } from '../listen/listener-set.ts'
 import type { PortableBundle } from '../loader/load-run.ts'
 import type { LogLevel } from '../log.ts'
-import type { ConnectionInfo } from '../tunnel/open-tunnels.ts'
+import type { ConnectionInfo } from '../tunnel/open-connections.ts'
 
 /** What a worker thread is born with. */
 export interface WorkerSetup {
@@ -47,6 +48,14 @@ export interface Job {
   readonly level: LogLevel
 }
 
+/** Of one worker. */
+export interface WorkerStatus {
+  /** That live. */
+  readonly generations: readonly GenerationInfo[]
+  /** That stay open, by route and protocol. */
+  readonly connections: readonly ConnectionCount[]
+}
+
 /** What the main thread asks of a worker, and what it answers with. One call at a time, but for `close` and those that only ask. */
 export interface Calls {
   /** The first half of a reload; answers with the ports that it will have. Whoever `leads` opens listeners that no other worker has; a new worker opens no others. */
@@ -54,7 +63,7 @@ export interface Calls {
   /** The second half. A new worker opens its listeners now. */
   commit: { in: { readonly taken: Ports }; out: readonly ListenerAddress[] }
   abort: { in: undefined; out: undefined }
-  generations: { in: undefined; out: readonly GenerationInfo[] }
+  status: { in: undefined; out: WorkerStatus }
   shared: { in: undefined; out: readonly string[] }
   explain: { in: ExplainRequest; out: Explanation }
   connections: { in: undefined; out: readonly ConnectionInfo[] }

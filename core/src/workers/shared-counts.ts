@@ -10,8 +10,8 @@ const buckets = 2 ** bucketBits
 const slots = buckets * slotsPerBucket
 const keyWords = 4
 
-/** Bytes of a table: 9 MB, of which the system provides what is touched. */
-export const countBytes = 4 * (countRows + buckets + slots * keyWords) + 2 * slots * countRows
+/** Bytes of a table: 17 MB, of which the system provides what is touched. */
+export const countBytes = 4 * (countRows + buckets + slots * keyWords + slots * countRows)
 
 function viewsOf(buffer: SharedArrayBuffer) {
   const locksAt = 4 * countRows
@@ -23,8 +23,8 @@ function viewsOf(buffer: SharedArrayBuffer) {
     /** Of each bucket: 0, or 1 + the row of the worker that is at work in it. */
     locks: new Int32Array(buffer, locksAt, buckets),
     keys: new Int32Array(buffer, keysAt, slots * keyWords),
-    /** Of each client, connections of each worker. 16 bits will do: an address has no more ports. */
-    clients: new Uint16Array(buffer, clientsAt, slots * countRows),
+    /** Of each client, connections of each worker. */
+    clients: new Int32Array(buffer, clientsAt, slots * countRows),
   }
 }
 
@@ -89,7 +89,6 @@ export function sharedCounts(
         if (slot === undefined) return beyond.add(address, limit)
         const own = slot * countRows + row
         if (limit > 0 && sum(clients, slot * countRows) >= limit) return false
-        if (Atomics.load(clients, own) === 0xffff) return false
         Atomics.add(clients, own, 1)
         return true
       } finally {
@@ -110,9 +109,13 @@ export function sharedCounts(
 
 /** A worker is gone: what it counted is not there any more, and what it was at work in is free. */
 export function clearRow(buffer: SharedArrayBuffer, row: number): void {
-  const { open, locks, clients } = viewsOf(buffer)
+  const { open, locks, keys, clients } = viewsOf(buffer)
   Atomics.store(open, row, 0)
-  for (let at = row; at < clients.length; at += countRows) if (clients[at] !== 0) Atomics.store(clients, at, 0)
+  for (let slot = 0; slot < slots; slot++) {
+    // What was never taken is not to be touched.
+    const key = keys.subarray(slot * keyWords, (slot + 1) * keyWords)
+    if (key.some(word => word !== 0)) Atomics.store(clients, slot * countRows + row, 0)
+  }
   for (let bucket = 0; bucket < buckets; bucket++) {
     if (Atomics.load(locks, bucket) === row + 1) unlock(locks, bucket)
   }
@@ -120,7 +123,7 @@ export function clearRow(buffer: SharedArrayBuffer, row: number): void {
 
 const bucketOf = ([first = 0]: Int32Array) => first >>> (32 - bucketBits)
 
-function sum(counts: Int32Array | Uint16Array, from: number): number {
+function sum(counts: Int32Array, from: number): number {
   let total = 0
   for (let at = from; at < from + countRows; at++) total += Atomics.load(counts, at)
   return total

@@ -7,16 +7,16 @@ import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { maxWorkers } from '../config/schema.ts'
 import type { ExplainRequest, Explanation } from '../control/explanation.ts'
 import { type SerialisedModel, serialiseModel } from '../control/serialise-model.ts'
-import { type GenerationInfo, type Kernel, openKernel } from '../gateway.ts'
+import { type Kernel, openKernel } from '../gateway.ts'
 import { alone, type WorkerGroup } from '../group/worker-group.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
 import { listenerNames, type Ports } from '../listen/listener-set.ts'
 import type { PortableBundle } from '../loader/load-run.ts'
 import type { LevelledLog, LogLevel } from '../log.ts'
 import { inSlices } from '../slices.ts'
-import type { ConnectionInfo } from '../tunnel/open-tunnels.ts'
+import type { ConnectionInfo } from '../tunnel/open-connections.ts'
 import { MemoryRegistry } from './memory-registry.ts'
-import type { Job } from './messages.ts'
+import type { Job, WorkerStatus } from './messages.ts'
 import { clearRow, countRows } from './shared-counts.ts'
 import { countsName, groupChannel } from './thread-group.ts'
 import { WorkerDied, WorkerThread } from './worker-thread.ts'
@@ -40,9 +40,8 @@ export interface Taken {
   readonly warnings: readonly Problem[]
 }
 
-export interface WorkerInfo {
+export interface WorkerInfo extends WorkerStatus {
   readonly worker: number
-  readonly generations: readonly GenerationInfo[]
 }
 
 /** Milliseconds before a worker that died is started again: the first, doubled at each death that follows, to the last. */
@@ -100,12 +99,15 @@ export class Supervisor {
     return [...new Set([...this.#files, ...this.#asked])]
   }
 
-  /** The generations that live, by worker. A worker that does not answer within a second is left out. */
-  async generations(): Promise<readonly WorkerInfo[]> {
-    const own = this.#kernel === undefined ? [] : [{ worker: 0, generations: this.#kernel.generations }]
+  /** Each worker. One that does not answer within a second is left out. */
+  async workers(): Promise<readonly WorkerInfo[]> {
+    const own =
+      this.#kernel === undefined
+        ? []
+        : [{ worker: 0, generations: this.#kernel.generations, connections: this.#kernel.connectionCounts }]
     const asked = [...this.#alive].map(async thread => {
-      const generations = await within(infoMs, thread.call('generations', undefined)).catch(() => undefined)
-      return generations === undefined ? [] : [{ worker: thread.index, generations }]
+      const status = await within(infoMs, thread.call('status', undefined)).catch(() => undefined)
+      return status === undefined ? [] : [{ worker: thread.index, ...status }]
     })
     return [...own, ...(await Promise.all(asked)).flat()]
   }

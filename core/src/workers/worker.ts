@@ -76,8 +76,8 @@ const handlers: Handlers = {
     prepared = undefined
     return undefined
   },
-  async generations() {
-    return kernel?.generations ?? []
+  async status() {
+    return { generations: kernel?.generations ?? [], connections: kernel?.connectionCounts ?? [] }
   },
   async shared() {
     return kernel?.shared ?? []

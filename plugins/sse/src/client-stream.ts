@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type { Clock } from './clock.ts'
 
 const heartbeat = Buffer.from(':\n\n')
 
@@ -11,21 +12,30 @@ export class ClientStream extends Readable {
   onWanted: () => void = () => {}
   /** Nothing can be sent any more, or need be. Once. */
   onGone: () => void = () => {}
-  readonly #heart: NodeJS.Timeout | undefined
+  /** Given to it. */
+  events = 0
+  readonly #clock: Clock
+  readonly #heartbeatMs: number
+  #sentAt: number
+  #callOff: () => void = () => {}
   #finished = false
 
   /** `heartbeatMs` 0: none. */
-  constructor(heartbeatMs: number, maxBuffer: number = highWaterMark) {
+  constructor(clock: Clock, heartbeatMs: number, maxBuffer: number = highWaterMark) {
     super({ highWaterMark: maxBuffer })
-    if (heartbeatMs > 0) this.#heart = setInterval(() => this.#beat(), heartbeatMs).unref()
+    this.#clock = clock
+    this.#heartbeatMs = heartbeatMs
+    this.#sentAt = clock.now()
+    if (heartbeatMs > 0) this.#listen(heartbeatMs)
     // Whoever sends it hears of an error.
     this.on('error', () => {})
   }
 
   /** False: the source should wait for onWanted. */
-  send(bytes: Uint8Array): boolean {
+  send(bytes: Uint8Array, events: number): boolean {
     if (this.destroyed || this.#finished) return true
-    this.#heart?.refresh()
+    this.events += events
+    this.#sentAt = this.#clock.now()
     return this.push(bytes)
   }
 
@@ -33,12 +43,22 @@ export class ClientStream extends Readable {
   finish(retryMs?: number): void {
     if (this.destroyed || this.#finished) return
     this.#finished = true
-    clearInterval(this.#heart)
+    this.#callOff()
     if (retryMs !== undefined) this.push(`retry: ${retryMs}\n\n`)
     this.push(null)
   }
 
+  /** A timer for each silence, and none for each event. */
+  #listen(ms: number): void {
+    this.#callOff = this.#clock.after(ms, () => {
+      const left = this.#heartbeatMs - (this.#clock.now() - this.#sentAt)
+      if (left <= 0) this.#beat()
+      this.#listen(left > 0 ? Math.min(left, this.#heartbeatMs) : this.#heartbeatMs)
+    })
+  }
+
   #beat(): void {
+    this.#sentAt = this.#clock.now()
     // One that reads nothing is served by what waits for it already.
     if (this.readableLength === 0) this.push(heartbeat)
   }
@@ -48,7 +68,7 @@ export class ClientStream extends Readable {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    clearInterval(this.#heart)
+    this.#callOff()
     this.onGone()
     done(error)
   }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { type FieldList, type Forwarded, GatewayError } from '@gateway/core'
+import type { Clock } from './clock.ts'
 import { EventParser, type ServerEvent } from './event-parser.ts'
 import type { ReconnectOptions, StreamOptions } from './options.ts'
 
@@ -16,18 +17,20 @@ type Open = (lastId: string) => Promise<Forwarded>
 /** An upstream's events, over as many connections as it takes. */
 export class EventSource {
   lastId: string
+  readonly #clock: Clock
   readonly #open: Open
   readonly #options: StreamOptions
   readonly #events: SourceEvents
   #parser: EventParser
   #body: Readable | undefined
-  #timer: NodeJS.Timeout | undefined
+  #callOff: () => void = () => {}
   /** Connections in a row that brought no event. */
   #fruitless = 0
   #retryMs: number | undefined
   #closed = false
 
-  constructor(options: StreamOptions, lastId: string, open: Open, events: SourceEvents) {
+  constructor(clock: Clock, options: StreamOptions, lastId: string, open: Open, events: SourceEvents) {
+    this.#clock = clock
     this.#options = options
     this.#events = events
     this.#parser = new EventParser(options.maxEventSize)
@@ -50,7 +53,7 @@ export class EventSource {
 
   close(): void {
     this.#closed = true
-    clearTimeout(this.#timer)
+    this.#callOff()
     this.#body?.destroy()
   }
 
@@ -76,7 +79,8 @@ export class EventSource {
     if (this.#closed) return
     const { reconnect } = this.#options
     if (reconnect === undefined || this.#fruitless >= reconnect.attempts) return this.#end(error)
-    this.#timer = setTimeout(() => void this.#reopen(), waitBefore(this.#fruitless, this.#retryMs, reconnect))
+    const wait = waitBefore(this.#fruitless, this.#retryMs, reconnect)
+    this.#callOff = this.#clock.after(wait, () => void this.#reopen())
     this.#fruitless++
   }
 

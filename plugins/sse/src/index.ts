@@ -1,4 +1,4 @@
-import { type Context, definePlugin, defineSlot, type ResponseHead, type RouteHooks } from '@gateway/core'
+import { type Context, type Counts, definePlugin, defineSlot, type ResponseHead, type RouteHooks } from '@gateway/core'
 import * as z from 'zod'
 import { isEventStream } from './event-source.ts'
 import { type StreamOptions, streamSchema } from './options.ts'
@@ -18,11 +18,15 @@ export const sse = definePlugin({
   routeOptions: z.union([z.boolean(), streamSchema]),
   streams: options => (options === undefined || options === false ? undefined : 'response'),
   setup(host) {
+    // Alone, since the streams outlive the generation and must not hold on to it.
+    const { closing } = host
+    const { now, after } = host.clock
     const streams = host.share({
       name: 'sse.streams',
-      create: () => new Streams(host.closing),
+      create: () => new Streams(closing, { now, after }),
       close: state => state.close(),
     })
+    const counts = host.counts('streams')
     return {
       onRoute(route) {
         if (route.options === undefined || route.options === false) return
@@ -33,23 +37,23 @@ export const sse = definePlugin({
           )
         }
         route.timeouts.idle = options.idleTimeout
-        return hooksOf(options, streams)
+        return hooksOf(options, streams, counts)
       },
     }
   },
 })
 
-function hooksOf(options: StreamOptions, streams: Streams): RouteHooks {
+function hooksOf(options: StreamOptions, streams: Streams, counts: Counts): RouteHooks {
   const { share } = options
   return {
     onRequest(ctx) {
-      const entered = streams.enter([
-        [ctx.route, options.maxConnections],
-        [`${ctx.route} ${ctx.client.address}`, options.maxConnectionsPerClient],
+      const entered = counts.enter([
+        [`route ${ctx.route}`, options.maxConnections],
+        [`client ${ctx.client.address} ${ctx.route}`, options.maxConnectionsPerClient],
       ])
       if (typeof entered !== 'function') {
         return {
-          status: entered.exceeded === 0 ? 503 : 429,
+          status: entered === 0 ? 503 : 429,
           headers: { 'Retry-After': '5' },
           body: 'too many streams\n',
         }

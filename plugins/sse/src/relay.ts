@@ -3,24 +3,25 @@ import { ClientStream } from './client-stream.ts'
 import { EventSource } from './event-source.ts'
 import type { StreamOptions } from './options.ts'
 import type { Streams } from './streams.ts'
-import { bytesOf } from './topic.ts'
+import { bytesOf, countOf } from './topic.ts'
 
 /** Puts heartbeats into the stream that an upstream answered with, and opens it again where it breaks off. */
 export function relay(ctx: Context, options: StreamOptions, streams: Streams): void {
   // Only such a request can be sent again.
   const repeatable = ctx.method === 'GET' && ctx.bodyLength === 0
   ctx.wrapBody(body => {
-    const client = new ClientStream(options.heartbeat)
+    const client = new ClientStream(streams.clock, options.heartbeat)
     const source = new EventSource(
+      streams.clock,
       repeatable ? options : { ...options, reconnect: undefined },
       ctx.headers.get('last-event-id') ?? '',
       lastId => ctx.forward({ headers: fieldsAfter(ctx, lastId) }),
       {
-        events: events => client.send(bytesOf(events)),
+        events: events => client.send(bytesOf(events), countOf(events)),
         ended(error, rest) {
           if (error !== undefined) return void client.destroy(error)
           // Not all who read event streams wait for the blank line.
-          if (rest.length > 0) client.send(rest)
+          if (rest.length > 0) client.send(rest, 0)
           client.finish()
         },
       },
@@ -28,7 +29,7 @@ export function relay(ctx: Context, options: StreamOptions, streams: Streams): v
     client.onWanted = () => source.resume()
     client.onGone = () => source.close()
     source.attach(body)
-    return streams.add(client, options.retry)
+    return streams.add(ctx, client, options.retry)
   })
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import type { ServerEvent } from './event-parser.ts'
 import type { ReplayOptions } from './options.ts'
 
@@ -11,12 +12,14 @@ interface Kept {
 /** The latest events of a topic, within bounds of number, bytes and age. */
 export class ReplayBuffer {
   readonly #options: ReplayOptions
+  readonly #clock: Clock
   #kept: Kept[] = []
   #bytes = 0
   #lastId = ''
 
-  constructor(options: ReplayOptions) {
+  constructor(options: ReplayOptions, clock: Clock) {
     this.#options = options
+    this.#clock = clock
   }
 
   /** Of the latest event that has been kept, '' when its upstream tells none. */
@@ -26,7 +29,7 @@ export class ReplayBuffer {
   }
 
   add(events: readonly ServerEvent[]): void {
-    const at = performance.now()
+    const at = this.#clock.now()
     for (const { bytes, id, comment } of events) {
       if (comment) continue
       if (id !== undefined) this.#lastId = id
@@ -46,7 +49,7 @@ export class ReplayBuffer {
 
   #forget(): void {
     const { events, bytes, maxAge } = this.#options
-    const oldest = performance.now() - maxAge
+    const oldest = this.#clock.now() - maxAge
     let gone = 0
     for (const { bytes: own, at } of this.#kept) {
       if (this.#kept.length - gone <= events && this.#bytes <= bytes && at >= oldest) break

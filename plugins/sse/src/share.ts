@@ -17,7 +17,7 @@ export async function joinTopic(ctx: Context, options: TopicOptions, streams: St
     if (topic.full) return { status: 503, headers: { 'Retry-After': '5' }, body: 'too many clients on this stream\n' }
     const client = topic.join(seen, open)
     if (client === undefined) return undefined
-    const body = streams.add(client, options.retry)
+    const body = streams.add(ctx, client, options.retry)
     return { status: 200, headers: { ...streamFields, 'Content-Type': topic.contentType }, body }
   }
 
@@ -29,8 +29,8 @@ export async function joinTopic(ctx: Context, options: TopicOptions, streams: St
 
   const { promise, resolve } = Promise.withResolvers<Topic | undefined>()
   streams.topics.set(key, promise)
-  const { buffer, lastId } = takeUp(options, streams.takeKept(key), seen)
-  const topic = new Topic(options, buffer, lastId, open, () => {
+  const { buffer, lastId } = takeUp(options, streams, key, seen)
+  const topic = new Topic(streams.clock, options, buffer, lastId, open, () => {
     streams.topics.delete(key)
     if (options.replay !== undefined && buffer !== undefined && buffer.lastId !== '') {
       streams.keep(key, buffer, options.replay.maxAge)
@@ -57,9 +57,10 @@ export async function joinTopic(ctx: Context, options: TopicOptions, streams: St
 }
 
 /** A topic that had been left goes on where it stopped, for a client that its buffer has something for. */
-function takeUp({ replay }: TopicOptions, kept: ReplayBuffer | undefined, seen: string) {
+function takeUp({ replay }: TopicOptions, streams: Streams, key: string, seen: string) {
+  const kept = streams.takeKept(key)
   if (kept?.after(seen) !== undefined) return { buffer: kept, lastId: kept.lastId }
-  return { buffer: replay && new ReplayBuffer(replay), lastId: seen }
+  return { buffer: replay && new ReplayBuffer(replay, streams.clock), lastId: seen }
 }
 
 export const streamFields = { 'Cache-Control': 'no-cache', 'X-Accel-Buffering': 'no' } as const

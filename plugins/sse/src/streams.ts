@@ -1,4 +1,6 @@
+import type { Context } from '@gateway/core'
 import type { ClientStream } from './client-stream.ts'
+import type { Clock } from './clock.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 import type { Topic } from './topic.ts'
 
@@ -7,7 +9,7 @@ const mostKept = 1_000
 
 interface Kept {
   readonly buffer: ReplayBuffer
-  readonly timer: NodeJS.Timeout
+  readonly callOff: () => void
 }
 
 /** What is under way, of whichever generation. */
@@ -16,14 +18,15 @@ export class Streams {
   readonly topics = new Map<string, Promise<Topic | undefined>>()
   readonly #kept = new Map<string, Kept>()
   readonly #open = new Map<ClientStream, number>()
-  readonly #counts = new Map<string, number>()
+  readonly clock: Clock
   readonly #closing: AbortSignal
   readonly #onClosing = () => {
     for (const [client, retryMs] of this.#open) finishSoon(client, retryMs)
   }
 
   /** `closing`: clients are sent away then, and told when to come back. */
-  constructor(closing: AbortSignal) {
+  constructor(closing: AbortSignal, clock: Clock) {
+    this.clock = clock
     this.#closing = closing
     closing.addEventListener('abort', this.#onClosing)
   }
@@ -31,41 +34,35 @@ export class Streams {
   /** Nobody asks for it any more. Streams still open go on without it. */
   close(): void {
     this.#closing.removeEventListener('abort', this.#onClosing)
-    for (const { timer } of this.#kept.values()) clearTimeout(timer)
+    for (const { callOff } of this.#kept.values()) callOff()
     this.#kept.clear()
   }
 
-  add(client: ClientStream, retryMs: number): ClientStream {
+  /** Sees to its end when the gateway closes, and lists it until then. */
+  add(ctx: Context, client: ClientStream, retryMs: number): ClientStream {
     if (this.#closing.aborted) finishSoon(client, retryMs)
+    ctx.staysOpen({
+      protocol: 'sse',
+      get messages() {
+        return client.events
+      },
+      leave: () => finishSoon(client, retryMs),
+    })
     this.#open.set(client, retryMs)
     return client.once('close', () => this.#open.delete(client))
-  }
-
-  /** Counts one in under each name, unless that is more than a limit (0: none). Returns how to count it out again. */
-  enter(limits: readonly (readonly [name: string, limit: number])[]): (() => void) | { readonly exceeded: number } {
-    const exceeded = limits.findIndex(([name, limit]) => limit > 0 && (this.#counts.get(name) ?? 0) >= limit)
-    if (exceeded !== -1) return { exceeded }
-    for (const [name] of limits) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
-    return () => {
-      for (const [name] of limits) {
-        const left = (this.#counts.get(name) ?? 0) - 1
-        if (left > 0) this.#counts.set(name, left)
-        else this.#counts.delete(name)
-      }
-    }
   }
 
   /** Keeps a topic's events for a while. */
   keep(key: string, buffer: ReplayBuffer, maxAgeMs: number): void {
     const [oldest] = this.#kept.keys()
     if (this.#kept.size >= mostKept && oldest !== undefined) this.takeKept(oldest)
-    const timer = setTimeout(() => this.takeKept(key), maxAgeMs).unref()
-    this.#kept.set(key, { buffer, timer })
+    const callOff = this.clock.after(maxAgeMs, () => this.takeKept(key))
+    this.#kept.set(key, { buffer, callOff })
   }
 
   takeKept(key: string): ReplayBuffer | undefined {
     const kept = this.#kept.get(key)
-    clearTimeout(kept?.timer)
+    kept?.callOff()
     this.#kept.delete(key)
     return kept?.buffer
   }

@@ -1,5 +1,6 @@
 import { type Forwarded, GatewayError } from '@gateway/core'
 import { ClientStream } from './client-stream.ts'
+import type { Clock } from './clock.ts'
 import type { ServerEvent } from './event-parser.ts'
 import { EventSource } from './event-source.ts'
 import type { ShareOptions, StreamOptions } from './options.ts'
@@ -12,6 +13,7 @@ type OpenTopic = (lastId: string, signal: AbortSignal) => Promise<Forwarded>
 
 /** One upstream stream and the clients that share it. */
 export class Topic {
+  readonly #clock: Clock
   readonly #options: TopicOptions
   readonly #onEmpty: () => void
   readonly #clients = new Set<ClientStream>()
@@ -23,17 +25,19 @@ export class Topic {
 
   /** `onEmpty`: the upstream stream is over, or nobody wants it any more. */
   constructor(
+    clock: Clock,
     options: TopicOptions,
     replay: ReplayBuffer | undefined,
     lastId: string,
     open: OpenTopic,
     onEmpty: () => void,
   ) {
+    this.#clock = clock
     this.#options = options
     this.#open = open
     this.#onEmpty = onEmpty
     this.#replay = replay
-    this.#source = new EventSource(options, lastId, id => this.#open(id, this.#stop.signal), {
+    this.#source = new EventSource(clock, options, lastId, id => this.#open(id, this.#stop.signal), {
       events: events => this.#publish(events),
       ended: error => this.close(error),
     })
@@ -69,14 +73,14 @@ export class Topic {
   join(seen: string, open: OpenTopic): ClientStream | undefined {
     const missed = seen === '' || seen === this.#source.lastId ? [] : this.#replay?.after(seen)
     if (missed === undefined) return undefined
-    const client = new ClientStream(this.#options.heartbeat, this.#options.share.maxBuffer)
+    const client = new ClientStream(this.#clock, this.#options.heartbeat, this.#options.share.maxBuffer)
     this.#open = open
     this.#clients.add(client)
     client.onGone = () => {
       this.#clients.delete(client)
       if (this.#clients.size === 0) this.close(undefined)
     }
-    if (missed.length > 0) client.send(Buffer.concat(missed))
+    if (missed.length > 0) client.send(Buffer.concat(missed), missed.length)
     return client
   }
 
@@ -95,14 +99,22 @@ export class Topic {
   #publish(events: readonly ServerEvent[]): true {
     this.#replay?.add(events)
     const bytes = bytesOf(events)
+    const count = countOf(events)
     const { maxBuffer, slowClients } = this.#options.share
     for (const client of this.#clients) {
       const held = client.readableLength
-      if (held === 0 || held + bytes.length <= maxBuffer) client.send(bytes)
+      if (held === 0 || held + bytes.length <= maxBuffer) client.send(bytes, count)
       else if (slowClients === 'drop') client.destroy(tooSlow(maxBuffer))
     }
     return true
   }
+}
+
+/** Those that a client sees. */
+export function countOf(events: readonly ServerEvent[]): number {
+  let count = 0
+  for (const { comment } of events) if (!comment) count++
+  return count
 }
 
 export function bytesOf(events: readonly ServerEvent[]): Uint8Array {

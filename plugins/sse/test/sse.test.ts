@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { sse } from '@gateway/sse'
-import { pluginSuite } from '@gateway/testing'
+import { pluginSuite, testGateway } from '@gateway/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { onCleanup } from '../../../test/support/cleanup.ts'
 import { openStream } from '../../../test/support/event-client.ts'
@@ -14,6 +14,40 @@ for (const { name, run } of pluginSuite(() => sse(), { routeOptions: true })) te
 /** A gateway whose one route has these options. */
 function startSse(origin: string, options: unknown = true, route: object = {}) {
   return startGateway(proxyTo(origin, { plugins: [sse()], route: { sse: options, ...route } }))
+}
+
+/** A stream by the clock of a test gateway: `read` gives what has come since, or throws what broke it off. */
+async function fakeStream(options: object) {
+  let upstream: ReadableStreamDefaultController<Uint8Array> | undefined
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      upstream = controller
+    },
+  })
+  const headers = { 'Content-Type': 'text/event-stream' }
+  const config = proxyTo('http://events.test', { plugins: [sse()], route: { sse: options } })
+  const gateway = await testGateway(config, { upstreams: { backend: () => new Response(body, { headers }) } })
+  onCleanup('gateways', () => gateway.close())
+  const response = await gateway.fetch('/')
+  let text = ''
+  let failure: unknown
+  const reading = async () => {
+    for await (const chunk of response.body ?? []) text += Buffer.from(chunk)
+  }
+  reading().catch(error => {
+    failure = error
+  })
+  return {
+    gateway,
+    send: (events: string) => upstream?.enqueue(Buffer.from(events)),
+    async read() {
+      await gateway.clock.advance(0)
+      if (failure !== undefined) throw failure
+      const read = text
+      text = ''
+      return read
+    },
+  }
 }
 
 describe('a stream', () => {
@@ -87,30 +121,32 @@ describe('a stream', () => {
   })
 
   test('gets comments while its upstream is silent, but never within an event', async () => {
-    const upstream = await eventServer()
-    const { port } = await startSse(upstream.origin, { heartbeat: 20 })
-    const client = await openStream(port)
-    const { send } = await upstream.stream(1)
+    const { gateway, send, read } = await fakeStream({ heartbeat: '15s' })
     send('data: a\n')
-    await eventually(() => expect(client.text).toMatch(/^(:\n\n){2,}$/))
+    await gateway.clock.advance('14999ms')
+    expect(await read()).toBe('')
+    await gateway.clock.advance(1)
+    expect(await read()).toBe(':\n\n')
+    await gateway.clock.advance('10s')
     send('data: b\n\n')
-    await client.until('a', 'b')
-    expect(client.text).toContain('data: a\ndata: b\n\n')
+    await gateway.clock.advance('14s')
+    expect(await read()).toBe('data: a\ndata: b\n\n')
+    await gateway.clock.advance('31s')
+    expect(await read()).toBe(':\n\n'.repeat(3))
   })
 
   test('may be silent for the idle timeout of its own, which comments satisfy', async () => {
-    const upstream = await eventServer()
-    const { port, log } = await startSse(upstream.origin, { idleTimeout: 500 }, { timeout: { idle: 50 } })
-    const client = await openStream(port)
-    const { send } = await upstream.stream(1)
-    const from = performance.now()
-    const ping = setInterval(() => send(':\n\n'), 200)
-    await eventually(() => expect(performance.now() - from).toBeGreaterThan(1_000))
-    expect(client.over).toBeUndefined()
-    clearInterval(ping)
-    await eventually(() => expect(client.over).toBe('cut'))
-    const codes = log.all.map(({ fields }) => (fields as { code?: string }).code)
-    expect(codes).toContain('GATEWAY_UPSTREAM_IDLE_TIMEOUT')
+    const { gateway, send, read } = await fakeStream({ heartbeat: 0, idleTimeout: '10m' })
+    for (let times = 0; times < 3; times++) {
+      await gateway.clock.advance('9m')
+      send(':\n\n')
+      expect(await read()).toBe(':\n\n')
+    }
+    await gateway.clock.advance('599s')
+    expect(gateway.log).not.toContainEqual(expect.objectContaining({ level: 'error' }))
+    await gateway.clock.advance('2s')
+    await expect(read()).rejects.toThrow()
+    expect(gateway.log.map(({ fields }) => fields.code)).toContain('GATEWAY_UPSTREAM_IDLE_TIMEOUT')
   })
 
   test('of a client that does not read holds up its upstream, not the memory', async () => {
@@ -175,6 +211,24 @@ describe('limits', () => {
     await openStream(port)
     expect((await openStream(port)).answer.statusCode).toBe(429)
   })
+})
+
+test('is listed with its events while it is open, and an operator can end it', async () => {
+  const upstream = await eventServer()
+  const { port, gateway } = await startSse(upstream.origin, { retry: 2_000 })
+  const client = await openStream(port)
+  const { send } = await upstream.stream(1)
+  send('data: one\n\n:\n\ndata: two\n\n')
+  await client.until('one', 'two')
+  const [open] = gateway.connections
+  expect(open).toMatchObject({ protocol: 'sse', route: 'all', client: '127.0.0.1', messages: 2, bytesIn: 0 })
+  expect([open?.target, open?.bytesOut]).toEqual([upstream.origin, client.text.length])
+  expect(gateway.connectionCounts).toEqual([{ route: 'all', protocol: 'sse', open: 1, opened: 1 }])
+  expect(gateway.closeConnection(open?.id ?? '')).toBe(true)
+  await eventually(() => expect(client.over).toBe('end'))
+  expect(client.text).toMatch(/retry: [23]\d{3}\n\n$/)
+  await eventually(() => expect(gateway.connections).toEqual([]))
+  expect(gateway.connectionCounts).toEqual([{ route: 'all', protocol: 'sse', open: 0, opened: 1 }])
 })
 
 describe('reconnection', () => {

@@ -1,6 +1,5 @@
 import { identity } from '@gateway/auth/contract'
-import { type Context, definePlugin, type Host, problem, type Reply, type RouteHooks } from '@gateway/core'
-import { type Counts, sharedCounts } from './counts.ts'
+import { type Context, type Counts, definePlugin, type Host, problem, type Reply, type RouteHooks } from '@gateway/core'
 import { agree, type Deflate, offerUpstream } from './deflate.ts'
 import { Framed } from './framed.ts'
 import { type Frames, type Limits, pluginSchema, routeSchema, type Settings } from './options.ts'
@@ -21,14 +20,14 @@ export const websocket = definePlugin({
   options: pluginSchema,
   routeOptions: routeSchema,
   setup(host, limits) {
-    const counts = host.share(sharedCounts)
+    const counts = host.counts('connections')
     return {
       onRoute(route) {
         if (!route.options) return
         if (route.service === undefined) {
           return route.problem('WebSockets need a service: a redirect or a fixed reply has none to carry them to')
         }
-        return hooksOf(host, limits, route.options, [counts.of(''), counts.of(route.name)])
+        return hooksOf(host, route.options, limitsOf(counts, limits, route.options, route.name))
       },
     }
   },
@@ -36,16 +35,37 @@ export const websocket = definePlugin({
 
 /** What is known of a connection from its request to its end. */
 interface Held {
+  /** Counts it out of its limits. */
+  readonly leave: () => void
   deflate: Deflate
   watch: Watch | undefined
 }
 
-function hooksOf(
-  host: Host,
-  limits: Limits,
-  settings: Settings,
-  [everywhere, here]: readonly [Counts, Counts],
-): RouteHooks {
+/** Counts a connection of this client in, or says why there is no place for it. */
+type Enter = (address: string) => (() => void) | (typeof problems)['full' | 'clientFull']
+
+function limitsOf(counts: Counts, everywhere: Limits, here: Limits, route: string): Enter {
+  const limits = [
+    { key: () => 'all', most: everywhere.maxConnections, refusal: problems.full },
+    { key: () => `route ${route}`, most: here.maxConnections, refusal: problems.full },
+    {
+      key: (address: string) => `client ${address}`,
+      most: everywhere.maxConnectionsPerClient,
+      refusal: problems.clientFull,
+    },
+    {
+      key: (address: string) => `client ${address} ${route}`,
+      most: here.maxConnectionsPerClient,
+      refusal: problems.clientFull,
+    },
+  ].flatMap(({ key, most, refusal }) => (most === undefined ? [] : [{ key, most, refusal }]))
+  return address => {
+    const entered = counts.enter(limits.map(({ key, most }) => [key(address), most]))
+    return typeof entered === 'function' ? entered : (limits[entered]?.refusal ?? problems.full)
+  }
+}
+
+function hooksOf(host: Host, settings: Settings, enter: Enter): RouteHooks {
   const held = new WeakMap<Context, Held>()
   const allows = originTest(settings.origins)
   const { frames } = settings
@@ -53,12 +73,6 @@ function hooksOf(
   /** Why the connection may not be opened. */
   function refuse(ctx: Context): Reply | undefined {
     if (allows?.(ctx) === false) return problem(ctx, problems.origin)
-    const { address } = ctx.client
-    const most = (counts: Counts, { maxConnections = Infinity }: Limits) => counts.all >= maxConnections
-    if (most(everywhere, limits) || most(here, settings)) return problem(ctx, problems.full)
-    const own = (counts: Counts, { maxConnectionsPerClient = Infinity }: Limits) =>
-      counts.of(address) >= maxConnectionsPerClient
-    if (own(everywhere, limits) || own(here, settings)) return problem(ctx, problems.clientFull)
     return frames?.protocols === undefined ? undefined : chooseProtocols(ctx, frames.protocols)
   }
 
@@ -67,8 +81,9 @@ function hooksOf(
       if (ctx.upgrade === undefined) return settings.only ? problem(ctx, problems.only) : undefined
       const refusal = refuse(ctx)
       if (refusal !== undefined) return refusal
-      for (const counts of [everywhere, here]) counts.add(ctx.client.address)
-      held.set(ctx, { deflate: { client: undefined, upstream: undefined }, watch: undefined })
+      const entered = enter(ctx.client.address)
+      if (typeof entered !== 'function') return problem(ctx, entered)
+      held.set(ctx, { leave: entered, deflate: { client: undefined, upstream: undefined }, watch: undefined })
     },
     ...(frames && handshakeHooks(frames, held)),
     onTunnel(ctx, tunnel) {
@@ -84,7 +99,7 @@ function hooksOf(
       if (state === undefined) return
       held.delete(ctx)
       state.watch?.stop()
-      for (const counts of [everywhere, here]) counts.remove(ctx.client.address)
+      state.leave()
     },
   }
 }

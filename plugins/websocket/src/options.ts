@@ -55,9 +55,9 @@ const shape = {
   origins: z
     .union([z.enum(['same', '*']), z.array(origin)], { error: "must be 'same', '*' or an array of origins" })
     .default('same'),
-  /** WebSockets at a time on this route, in each worker. Default: any number. */
+  /** WebSockets at a time on this route. Default: any number. */
   maxConnections: count.optional(),
-  /** Of one client address on this route, in each worker. Default: any number. */
+  /** Of one client address on this route. Default: any number. */
   maxConnectionsPerClient: count.optional(),
   /** Without a byte from either side before it is closed with 1001; 0 for ever. Default 0. */
   idleTimeout: duration().default(0),
@@ -79,9 +79,9 @@ export const routeSchema = z
 
 export const pluginSchema = z
   .strictObject({
-    /** WebSockets at a time on all routes together, in each worker. Default: any number. */
+    /** WebSockets at a time on all routes together. Default: any number. */
     maxConnections: count.optional(),
-    /** Of one client address on all routes together, in each worker. Default: any number. */
+    /** Of one client address on all routes together. Default: any number. */
     maxConnectionsPerClient: count.optional(),
   })
   .default({})

@@ -29,6 +29,7 @@ const probe = definePlugin({
   setup(host) {
     const count = new Int32Array(host.memory('count', 4))
     const heard: string[] = []
+    const counts = host.counts('places')
     const channel = host.channel<string>('words', (word, from) => void heard.push(from + ':' + word))
     ${setup}
     return {
@@ -38,6 +39,7 @@ const probe = definePlugin({
           if (name === 'eat') for (const all = []; ; ) all.push(new Array(100_000).fill(all.length))
           if (name === 'say') channel.post('hello')
           if (name === 'count') return { status: 200, body: String(Atomics.add(count, 0, 1) + 1) }
+          if (name === 'enter') return { status: typeof counts.enter([['all', 0], ['three', 3]]) === 'number' ? 503 : 200 }
           if (name === 'heard') return { status: 200, body: heard.join() }
           const { index, count: workers } = host.worker
           return { status: 200, body: JSON.stringify({ index, workers, version: '${version}' }) }
@@ -59,6 +61,7 @@ export default defineConfig({
     say: { match: 'GET /say', reply },
     count: { match: 'GET /count', reply },
     heard: { match: 'GET /heard', reply },
+    enter: { match: 'GET /enter', reply },
   },
 })
 `

@@ -31,7 +31,7 @@ async function open(port: number, connections: number): Promise<{ wire: Wire; in
 }
 
 async function workersOf({ supervisor }: Workers): Promise<number[]> {
-  return (await supervisor.generations()).map(({ worker }) => worker)
+  return (await supervisor.workers()).map(({ worker }) => worker)
 }
 
 test('two workers serve one port, share memory and hear each other; a reload reaches both, or none', async () => {
@@ -58,7 +58,7 @@ test('two workers serve one port, share memory and hear each other; a reload rea
   expect(await versions()).toEqual(['3', '3'])
   expect((await get(second, '/count')).body).toBe('3')
   await eventually(async () =>
-    expect(await gateway.supervisor.generations()).toMatchObject([
+    expect(await gateway.supervisor.workers()).toMatchObject([
       { worker: 0, generations: [{ id: 2, state: 'serving', inFlight: 0 }] },
       { worker: 1, generations: [{ id: 2, state: 'serving', inFlight: 0 }] },
     ]),
@@ -130,6 +130,20 @@ test('a worker that dies while it prepares a reload: the reload is refused; one 
   expect(second && (await who(second)).index).toBe(1)
   await eventually(() => expect(gateway.log.all.at(-1)?.fields.worker).toBe(0))
   expect(gateway.log.all.find(({ fields }) => fields.worker === 0)?.fields.reason).toBe('it ran out of memory')
+})
+
+test('counts are those of all workers; what one had that died is taken off', async () => {
+  const gateway = await startWorkers({})
+  const [first, second] = await connectToAll(gateway.port, 2)
+  if (first === undefined || second === undefined) throw new Error('unreachable')
+  const enter = async (wire: Wire) => (await get(wire, '/enter')).status
+  expect([await enter(first), await enter(second), await enter(first)]).toEqual([200, 200, 200])
+  await gateway.reload({ version: '2' })
+  expect([await enter(first), await enter(second)]).toEqual([503, 503])
+  first.send(requestText('GET /exit'))
+  await first.gone()
+  await eventually(async () => expect(gateway.log.all.at(-1)?.message).toBe('a worker was replaced'))
+  expect([await enter(second), await enter(second), await enter(second)]).toEqual([200, 200, 503])
 })
 
 test('TLS sessions are resumed by any worker, and after a reload', async () => {
