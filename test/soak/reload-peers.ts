@@ -1,8 +1,11 @@
-/** A thread with the upstream of the gateway that is reloaded, and the clients of its endless responses. */
+/** A thread with the upstream of the gateway that is reloaded, and the clients of its endless responses: downloads, event streams, WebSockets. */
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, get, type ServerResponse } from 'node:http'
+import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
 import { parentPort } from 'node:worker_threads'
+import { websocketAccept } from '../../core/src/http1/websocket-key.ts'
 
 export type Order = { readonly open: number; readonly port: number } | { readonly finish: true }
 
@@ -12,31 +15,65 @@ export interface StreamReport {
   readonly broken: number
 }
 
-const endless = new Set<ServerResponse>()
+/** Of each kind of stream, what a tick sends of it. */
+const kinds = {
+  '/download': 'tick\n',
+  '/events': 'data: tick\n\n',
+  // A text frame.
+  '/socket': '\x81\x05tick\n',
+} as const
+type Path = keyof typeof kinds
+const paths = Object.keys(kinds) as Path[]
+
+const endless = new Map<Writable, Path>()
+const keep = (stream: Writable, path: Path) => {
+  endless.set(stream, path)
+  stream.on('close', () => endless.delete(stream))
+}
 const server = createServer((request, response) => {
-  if (request.url === '/') return void response.end('ok')
-  // Half of them without an announced length, as server-sent events are; half as a long download.
-  response.writeHead(200, request.url === '/download' ? { 'Content-Length': 1e9 } : {}).flushHeaders()
-  endless.add(response)
-  response.on('close', () => endless.delete(response))
+  const path = paths.find(other => other === request.url)
+  if (path === undefined) return void response.end('ok')
+  const headers = {
+    '/download': { 'Content-Length': 1e9 },
+    '/events': { 'Content-Type': 'text/event-stream' },
+    '/socket': {},
+  }
+  response.writeHead(200, headers[path]).flushHeaders()
+  keep(response, path)
+})
+server.on('upgrade', (request, socket) => {
+  const accept = websocketAccept(request.headers['sec-websocket-key'] ?? '')
+  const lines = ['Connection: Upgrade', 'Upgrade: websocket', `Sec-WebSocket-Accept: ${accept}`]
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`)
+  socket.on('error', () => {})
+  keep(socket, '/socket')
 })
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 
-const tick = 'tick\n'
-const received: number[] = []
+const streams: { readonly path: Path; received: number }[] = []
 let ended = 0
 let ticks = 0
 
 async function open(port: number, index: number): Promise<void> {
-  const request = get({ port, host: '127.0.0.1', path: index % 2 === 0 ? '/events' : '/download', agent: false })
-  const [response] = await once(request, 'response')
-  received[index] = 0
-  response.on('data', (piece: Buffer) => {
-    received[index] = (received[index] ?? 0) + piece.length
+  const path = paths[index % paths.length] ?? '/download'
+  const stream = { path, received: 0 }
+  streams.push(stream)
+  const headers = {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': 13,
+    'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+  }
+  const upgrades = path === '/socket'
+  const request = get({ port, host: '127.0.0.1', path, agent: false, ...(upgrades && { headers }) })
+  const [response, socket] = await once(request, upgrades ? 'upgrade' : 'response')
+  const body: Readable = upgrades ? socket : response
+  body.on('data', (piece: Buffer) => {
+    stream.received += piece.length
   })
-  response.on('error', () => {})
-  response.on('close', () => ended++)
+  body.on('error', () => {})
+  body.on('close', () => ended++)
 }
 
 let ticking: NodeJS.Timeout | undefined
@@ -45,13 +82,13 @@ parentPort?.on('message', async (order: Order) => {
     for (let index = 0; index < order.open; index++) await open(order.port, index)
     ticking = setInterval(() => {
       ticks++
-      for (const response of endless) response.write(tick)
+      for (const [stream, path] of endless) stream.write(kinds[path], 'latin1')
     }, 100)
     parentPort?.postMessage('opened')
     return
   }
   clearInterval(ticking)
-  const behind = () => received.filter(bytes => bytes !== ticks * tick.length).length
+  const behind = () => streams.filter(({ path, received }) => received !== ticks * kinds[path].length).length
   // What was written last is on its way.
   for (let turn = 0; turn < 250 && behind() > 0; turn++) await new Promise(resolve => setTimeout(resolve, 20))
   const report: StreamReport = { ticks, broken: Math.max(ended, behind()) }

@@ -5,6 +5,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs, promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { createGateway, definePlugin, silentLog } from '@gateway/core'
+import { sse } from '@gateway/sse'
+import { websocket } from '@gateway/websocket'
 import type { Order, StreamReport } from './reload-peers.ts'
 
 const { values } = parseArgs({
@@ -52,6 +54,8 @@ const config = (round: number) => ({
         }
       },
     })(),
+    sse(),
+    websocket(),
     ...(round % 3 === 0 ? [definePlugin({ name: 'other' })()] : []),
   ],
   services: {
@@ -60,6 +64,8 @@ const config = (round: number) => ({
   routes: {
     all: { match: 'ANY /*', service: 'backend', responseHeaders: { set: { 'X-Round': `${round}` } } },
     stays: { match: 'GET /stays', service: 'backend' },
+    events: { match: 'GET /events', service: 'backend', sse: { maxConnectionsPerClient: 0 } },
+    socket: { match: 'GET /socket', service: 'backend', websocket: true },
     ...(round % 2 === 0 ? { [`extra${round}`]: { match: `GET /extra/${round}`, redirect: '/' } } : {}),
   },
 })
