@@ -16,6 +16,8 @@ export interface Contender {
   readonly tls?: boolean
   readonly routes?: number
   readonly workers?: number
+  /** Carries WebSockets and event streams, for as long as they last. */
+  readonly streams?: boolean
   readonly plugins?: ProxySpec['plugins']
   /** Beside the case's. */
   readonly args?: Load['args']
@@ -44,14 +46,16 @@ interface Common {
 export interface LoadCase extends Common {
   readonly kind: 'load'
   readonly load: Load
-  readonly upstream: 'files' | 'sink'
-  /** What is compared: CPU per request, bytes received or sent per CPU second, or requests per second. */
-  readonly figure: 'request' | 'download' | 'upload' | 'throughput'
+  readonly upstream: 'files' | 'sink' | 'streams'
+  /** What is compared: CPU per request or message, bytes received or sent per CPU second, or requests per second. */
+  readonly figure: 'request' | 'message' | 'download' | 'upload' | 'throughput'
 }
 
 export interface IdleCase extends Common {
   readonly kind: 'idle'
   readonly connections: number
+  /** What they carry, each with one of its own to the upstream. Default: one request. */
+  readonly stream?: 'websocket' | 'events'
 }
 
 /** A bench of its own, whose output is the result. */
@@ -70,6 +74,7 @@ const everyone = (options: Omit<Contender, 'label' | 'peer'> = {}, names: readon
   names.map(peer => ({ label: peer, peer, ...options }))
 const all: readonly PeerName[] = ['gateway', 'nginx', 'haproxy', 'caddy', 'go']
 const against = ['nginx', 'go']
+const streaming = everyone({ streams: true }, ['gateway', 'nginx', 'haproxy'])
 
 const small = { tool: 'wrk', connections: 64, path: '/' } as const satisfies Load
 
@@ -214,6 +219,38 @@ export const cases: readonly Case[] = [
     connections: 10_000,
   },
   {
+    kind: 'idle',
+    name: 'idle-websockets',
+    title: '10,000 WebSockets without a message',
+    contenders: streaming,
+    against: ['nginx', 'haproxy'],
+    connections: 10_000,
+    stream: 'websocket',
+  },
+  {
+    kind: 'idle',
+    name: 'idle-events',
+    title: '10,000 event streams that had one event each',
+    contenders: streaming,
+    against: ['nginx', 'haproxy'],
+    connections: 10_000,
+    stream: 'events',
+  },
+  {
+    kind: 'load',
+    name: 'websocket',
+    title: 'WebSocket messages of 100 bytes to and fro, 64 connections',
+    contenders: [
+      ...streaming,
+      { label: 'gateway, frame by frame', peer: 'gateway', streams: true, args: { path: '/framed' } },
+    ],
+    against: ['nginx', 'haproxy'],
+    goals: [{ against: 'haproxy', atMost: 1.6 }],
+    load: { tool: 'websocket', connections: 64, path: '/socket' },
+    upstream: 'streams',
+    figure: 'message',
+  },
+  {
     kind: 'load',
     name: 'workers',
     title: 'Small GET with 1 and 2 workers',
@@ -233,7 +270,7 @@ export const cases: readonly Case[] = [
 
 /** What the config's check says of a setting that this gateway may not have yet; undefined when it takes it. */
 function refusal(setting: string, part: { workers?: number }): string | undefined {
-  const nothing = { tls: undefined, routes: undefined, workers: undefined, accessLog: false }
+  const nothing = { tls: undefined, routes: undefined, workers: undefined, accessLog: false, streams: false }
   const { problems } = normalise(gatewayConfigData({ port: 8080, upstream: 8081, ...nothing, ...part }))
   const error = problems.find(({ severity }) => severity === 'error')
   return error && `the gateway does not take \`${setting}\` as the bench writes it: ${error.message}`

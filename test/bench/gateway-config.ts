@@ -1,9 +1,17 @@
-import type { ProxySpec } from './peers.ts'
+import type { PluginText, ProxySpec } from './peers.ts'
 
-type Part = Pick<ProxySpec, 'port' | 'upstream' | 'accessLog' | 'tls' | 'routes' | 'workers'>
+type Part = Pick<ProxySpec, 'port' | 'upstream' | 'accessLog' | 'tls' | 'routes' | 'workers' | 'streams'>
 
 /** The config as plain data: what it asks for beyond the kernel of today can be tried on `normalise`. */
-export function gatewayConfigData({ port, upstream, accessLog, tls, routes, workers }: Part): Record<string, unknown> {
+export function gatewayConfigData({
+  port,
+  upstream,
+  accessLog,
+  tls,
+  routes,
+  workers,
+  streams,
+}: Part): Record<string, unknown> {
   // One client holds all connections here, and it keeps them.
   const limits = { requestsPerConnection: 0, connections: 0, connectionsPerClient: 0, keepAliveTimeout: '10m' }
   return {
@@ -12,14 +20,31 @@ export function gatewayConfigData({ port, upstream, accessLog, tls, routes, work
     drainTimeout: '100ms',
     log: { level: accessLog ? 'info' : 'error', access: accessLog },
     ...(workers === undefined ? {} : { workers }),
-    services: { upstream: { targets: [`http://127.0.0.1:${upstream}`] } },
-    routes: routes === undefined ? { all: { match: 'ANY /*', service: 'upstream' } } : manyRoutes(routes),
+    services: {
+      // A stream has a connection for itself.
+      upstream: { targets: [`http://127.0.0.1:${upstream}`], ...(streams && { pool: { connections: 100_000 } }) },
+    },
+    routes: {
+      ...(routes === undefined ? { all: { match: 'ANY /*', service: 'upstream' } } : manyRoutes(routes)),
+      ...(streams && streamRoutes),
+    },
   }
+}
+
+const streamRoutes = {
+  socket: { match: 'GET /socket', service: 'upstream', websocket: true },
+  framed: { match: 'GET /framed', service: 'upstream', websocket: { frames: {} } },
+  events: { match: 'GET /events', service: 'upstream', sse: { maxConnections: 0, maxConnectionsPerClient: 0 } },
+}
+
+const streamPlugins: PluginText = {
+  imports: "import { sse } from '@gateway/sse'\nimport { websocket } from '@gateway/websocket'\n",
+  list: 'sse(), websocket()',
 }
 
 /** A typed config as its author would write it. */
 export function gatewayConfig(spec: ProxySpec): string {
-  const { imports = '', list = '' } = spec.plugins ?? {}
+  const { imports = '', list = '' } = spec.plugins ?? (spec.streams ? streamPlugins : {})
   return `import { defineConfig } from '@gateway/core'
 ${imports}
 export default defineConfig({ ...${JSON.stringify(gatewayConfigData(spec), undefined, 2)}, plugins: [${list}] })

@@ -4,16 +4,24 @@ import { type LoadResult, parseH2load, parseWrk } from './measure.ts'
 import { folder, loadCore, run } from './processes.ts'
 
 export interface Load {
-  /** h2load speaks HTTP/2 in TLS. */
-  readonly tool: 'wrk' | 'h2load'
+  /** h2load speaks HTTP/2 in TLS; the last one is websocket-load.ts. */
+  readonly tool: 'wrk' | 'h2load' | 'websocket'
   readonly connections: number
   readonly path: string
-  /** What wrk.lua takes. */
+  /** What wrk.lua takes; of WebSockets another path. */
   readonly args?: Readonly<Record<string, string | number>>
 }
 
 export async function runLoad(load: Load, origin: string, seconds: number): Promise<LoadResult> {
-  return load.tool === 'wrk' ? runWrk(load, origin, seconds) : runH2load(load, origin, seconds)
+  const run = { wrk: runWrk, h2load: runH2load, websocket: runWebSocket }[load.tool]
+  return run(load, origin, seconds)
+}
+
+async function runWebSocket({ connections, path, args }: Load, origin: string, seconds: number): Promise<LoadResult> {
+  const url = `${origin}${args?.path ?? path}`
+  const program = join(import.meta.dirname, 'websocket-load.ts')
+  const { output } = await run(process.execPath, [program, url, String(connections), String(seconds)], loadCore)
+  return parseWrk(output)
 }
 
 async function runWrk({ connections, path, args = {} }: Load, origin: string, seconds: number): Promise<LoadResult> {

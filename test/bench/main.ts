@@ -101,7 +101,8 @@ async function runCase(given: Case, present: readonly PeerName[], upstreams: Ups
     if (given.load.tool === 'h2load' && !isInstalled('h2load')) return 'Left out: apt-get install -y nghttp2-client.'
     return withNotes(given, await runLoadCase(given, contenders, upstreams, pace), given.notes)
   }
-  const limit = connectionLimit()
+  // A stream takes a connection to the upstream as well.
+  const limit = Math.floor(connectionLimit() / (given.stream === undefined ? 1 : 2))
   const lowered = `Only ${limit} connections: no process may have more than ${fileLimit()} files open.`
   const notes = limit < given.connections ? [lowered] : []
   return withNotes(given, await runIdleCase(given, contenders, upstreams, limit), notes)

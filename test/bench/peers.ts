@@ -16,6 +16,8 @@ export interface ProxySpec {
   readonly accessLog: boolean
   /** PEM files; listens with TLS, and HTTP/2 for those who ask for it. */
   readonly tls: TlsFiles | undefined
+  /** Carries WebSockets and event streams, for as long as they last. */
+  readonly streams: boolean
   /** Only this gateway: so many routes instead of one. */
   readonly routes: number | undefined
   /** Only this gateway. */
@@ -77,12 +79,14 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
           location / {
             proxy_pass http://upstream;
             proxy_http_version 1.1;
-            proxy_set_header Connection "";
+            ${spec.streams ? 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $hop;' : 'proxy_set_header Connection "";'}
+            ${spec.streams ? 'proxy_buffering off; proxy_read_timeout 1h;' : ''}
             # As every other peer does: bodies pass through, and none goes to the disk on its way.
             proxy_request_buffering off;
             proxy_max_temp_file_size 0;
           }
         }
+        map $http_upgrade $hop { default upgrade; '' ''; }
         upstream upstream { server 127.0.0.1:${spec.upstream}; keepalive ${kept}; keepalive_requests 1000000000; }`
       return nginx(spec, spec.accessLog ? join(spec.folder, 'access.log') : 'off', spec.connections, server)
     },
@@ -105,8 +109,9 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
         defaults
           mode http
           timeout connect 5s
-          timeout client 60s
-          timeout server 60s
+          timeout client ${spec.streams ? '1h' : '60s'}
+          timeout server ${spec.streams ? '1h' : '60s'}
+          timeout tunnel 1h
           ${spec.accessLog ? 'log global\n          option httplog' : ''}
         frontend clients
           bind 127.0.0.1:${spec.port} backlog 1024 ${tls}

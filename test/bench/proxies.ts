@@ -27,6 +27,7 @@ export async function startProxy(contender: Contender, upstream: number, connect
     tls: contender.tls ? await certificate() : undefined,
     routes: contender.routes,
     workers: contender.workers,
+    streams: contender.streams ?? false,
     plugins: contender.plugins,
   })
   const output = `${own}.log`

@@ -6,12 +6,13 @@ import { startProxy } from './proxies.ts'
 import { megabytes, type Row, type Table } from './report.ts'
 import type { Upstreams } from './upstreams.ts'
 
+const answerMs = 30_000
 /** Connections that are opened at the same time: less than any listener's backlog. */
 const batch = 200
 
 /** One contender after the other: each holds all the connections by itself. */
 export async function runIdleCase(
-  { connections }: IdleCase,
+  { connections, stream }: IdleCase,
   contenders: readonly Contender[],
   upstreams: Upstreams,
   limit: number,
@@ -19,12 +20,12 @@ export async function runIdleCase(
   const count = Math.min(connections, limit)
   const rows: Row[] = []
   for (const contender of contenders) {
-    rows.push(await rowOf(contender, upstreams.files, count))
+    rows.push(await rowOf(contender, stream === undefined ? upstreams.files : upstreams.streams, count, stream))
   }
   return { figure: 'KB per connection', headings: ['connections', 'resident before', 'resident after', 'peak'], rows }
 }
 
-async function rowOf(contender: Contender, upstream: number, count: number): Promise<Row> {
+async function rowOf(contender: Contender, upstream: number, count: number, stream: IdleCase['stream']): Promise<Row> {
   const { label } = contender
   const sockets: Socket[] = []
   try {
@@ -35,7 +36,9 @@ async function rowOf(contender: Contender, upstream: number, count: number): Pro
     const before = memoryOf(proxy.pid)
     let refused = 0
     while (sockets.length < count) {
-      const opened = Array.from({ length: Math.min(batch, count - sockets.length) }, () => openIdle(Number(port)))
+      const opened = Array.from({ length: Math.min(batch, count - sockets.length) }, () =>
+        openIdle(Number(port), opening[stream ?? 'request']),
+      )
       for (const { socket, answered } of opened) {
         sockets.push(socket)
         if (!(await answered)) refused++
@@ -59,17 +62,38 @@ async function disposable<T extends { stop(): Promise<void> }>(starting: Promise
   return { ...running, [Symbol.asyncDispose]: () => running.stop() }
 }
 
+interface Opening {
+  readonly path: string
+  readonly lines: string
+  /** How the answer begins, and what is the last of it before the silence. */
+  readonly begin: string
+  readonly end: string
+}
+
+const handshake = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+const opening: Readonly<Record<'request' | 'websocket' | 'events', Opening>> = {
+  request: { path: '/', lines: '', begin: 'HTTP/1.1 200', end: 'bytes...!"}' },
+  websocket: {
+    path: '/socket',
+    lines: `Connection: Upgrade\r\nUpgrade: websocket\r\n${handshake}`,
+    begin: 'HTTP/1.1 101',
+    end: '\r\n\r\n',
+  },
+  events: { path: '/events', lines: '', begin: 'HTTP/1.1 200', end: 'data: hello\n\n\r\n' },
+}
+
 /** A connection that sends one request and is left alone; `answered` is false when it closes before an answer. */
-function openIdle(port: number): { socket: Socket; answered: Promise<boolean> } {
+function openIdle(port: number, { path, lines, begin, end }: Opening): { socket: Socket; answered: Promise<boolean> } {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => {
-    socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${lines}\r\n`)
   })
   const answered = new Promise<boolean>(resolve => {
     let text = ''
     socket.on('data', chunk => {
       text += chunk.toString('latin1')
-      if (text.endsWith('bytes...!"}')) resolve(text.startsWith('HTTP/1.1 200'))
+      if (text.includes(end)) resolve(text.startsWith(begin))
     })
+    socket.setTimeout(answerMs, () => resolve(false))
     socket.on('error', () => resolve(false))
     socket.on('close', () => resolve(false))
   })

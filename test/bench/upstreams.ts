@@ -10,6 +10,8 @@ export interface Upstreams {
   readonly files: number
   /** Takes whole bodies; see sink.ts. */
   readonly sink: number
+  /** WebSockets and event streams; see streams-upstream.ts. */
+  readonly streams: number
   stop(): Promise<void>
 }
 
@@ -39,13 +41,19 @@ export async function startUpstreams(): Promise<Upstreams> {
     }`,
   )
   const sink = await freePort()
+  const streams = await freePort()
   const options = { cores: loadCore, output: join(folder, 'upstreams.log') }
   const running = [
     start(program, args, options),
     start(process.execPath, [join(import.meta.dirname, 'sink.ts'), String(sink)], options),
+    start(process.execPath, [join(import.meta.dirname, 'streams-upstream.ts'), String(streams)], options),
   ] as const
-  await Promise.all([untilListening(running[0], files), untilListening(running[1], sink)])
-  return { files, sink, stop: async () => void (await Promise.all(running.map(one => one.stop()))) }
+  await Promise.all([
+    untilListening(running[0], files),
+    untilListening(running[1], sink),
+    untilListening(running[2], streams),
+  ])
+  return { files, sink, streams, stop: async () => void (await Promise.all(running.map(one => one.stop()))) }
 }
 
 /** A port below those that the system hands out to clients: no connection of the bench's own can be on it. */
