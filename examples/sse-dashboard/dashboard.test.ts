@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createGateway, silentLog } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
-import { useBrowser } from '../../test/support/browser.ts'
+import { takeScreenshot, useBrowser } from '../../test/support/browser.ts'
 import { onCleanup } from '../../test/support/cleanup.ts'
 import { openStream } from '../../test/support/event-client.ts'
 import { eventually } from '../../test/support/eventually.ts'
@@ -71,8 +71,13 @@ describe('in Chromium', () => {
       expect(await page.textContent('#state')).toBe('open')
     }
     await goOn()
-    await gateway.reload(onPorts(metrics.port))
+    await takeScreenshot(page, 'dashboard-before-reload')
+    const connections = gateway.connections.map(({ id }) => id)
+    await gateway.reload({ ...onPorts(metrics.port), timeouts: { head: '9s' } })
     await goOn()
+    // The stream that was open is open still.
+    expect(gateway.connections.map(({ id }) => id)).toEqual(connections)
+    await takeScreenshot(page, 'dashboard-after-reload')
     await page.reload()
     await goOn()
   })

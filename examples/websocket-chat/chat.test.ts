@@ -2,11 +2,13 @@ import { once } from 'node:events'
 import { createGateway, type Gateway, silentLog } from '@gateway/core'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { useBrowser } from '../../test/support/browser.ts'
+import { takeScreenshot, useBrowser } from '../../test/support/browser.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { type Chat, startChat } from './chat.ts'
 
-const openPage = useBrowser()
+const openFirst = useBrowser()
+const openSecond = useBrowser()
+type Page = Awaited<ReturnType<typeof openFirst>>
 let chat: Chat | undefined
 let gateway: Gateway | undefined
 
@@ -15,7 +17,7 @@ afterEach(async () => {
   await chat?.close()
 })
 
-test('a page and a program talk through the gateway, also after the chat was started again', async () => {
+test('two browsers and a program chat through the gateway, across a restart of the chat', async () => {
   chat = await startChat(0)
   const { port } = chat
   process.env.CHAT_URL = `http://127.0.0.1:${port}`
@@ -25,34 +27,47 @@ test('a page and a program talk through the gateway, also after the chat was sta
   const [address] = await gateway.listen()
   const origin = address?.url ?? ''
 
-  const page = await openPage()
-  await page.goto(origin)
-  const heard = () => page.locator('li').allTextContents()
-  const state = () => page.locator('#state').textContent()
-  await eventually(async () => expect(await state()).toBe('connected'))
-
-  const open = async () => {
-    const socket = new WebSocket(`${origin.replace('http', 'ws')}/chat`)
-    await once(socket, 'open')
-    return socket
+  const alice = await openFirst()
+  const bob = await openSecond()
+  const heard = (page: Page) => page.locator('li').allTextContents()
+  const everyoneIs = (state: string) =>
+    eventually(async () => {
+      for (const page of [alice, bob]) expect(await page.locator('#state').textContent()).toContain(state)
+    })
+  const everyoneHeard = (text: string) =>
+    eventually(async () => {
+      for (const page of [alice, bob]) expect((await heard(page)).at(-1)).toContain(text)
+    })
+  const say = async (page: Page, text: string) => {
+    await page.fill('input', text)
+    await page.click('button')
+    await everyoneHeard(text)
   }
-  const first = await open()
-  first.send('hello from a program')
-  await eventually(async () => expect(await heard()).toEqual(['hello from a program']))
-  const said = once(first, 'message')
-  await page.fill('input', 'hello from a page')
-  await page.click('button')
-  expect(String((await said)[0])).toBe('hello from a page')
+  for (const page of [alice, bob]) await page.goto(origin)
+  await everyoneIs('connected')
+  await say(alice, 'hello from Alice')
+  await say(bob, 'hello from Bob')
 
-  const ended = once(first, 'close')
+  const program = new WebSocket(`${origin.replace('http', 'ws')}/chat`)
+  await once(program, 'open')
+  const said = once(program, 'message')
+  await say(alice, 'anybody else?')
+  expect(String((await said)[0])).toBe('anybody else?')
+  program.send('a program')
+  await everyoneHeard('a program')
+
+  const ended = once(program, 'close')
   await chat.close()
   expect((await ended)[0]).toBe(1012)
-  await eventually(async () => expect(await state()).toContain('closed'))
+  await everyoneIs('closed')
+  await takeScreenshot(bob, 'chat-away')
   chat = await startChat(port)
-  await eventually(async () => expect(await state()).toBe('connected'))
-  const second = await open()
-  second.send('here again')
-  await eventually(async () => expect(await heard()).toContain('here again'))
-  expect(gateway.connections.map(({ route }) => route)).toEqual(['chat', 'chat'])
-  second.terminate()
+  await everyoneIs('connected')
+  await say(bob, 'here again')
+  await say(alice, 'so am I')
+  await takeScreenshot(alice, 'chat-again')
+  expect(gateway.connections.map(({ route, protocol }) => [route, protocol])).toEqual([
+    ['chat', 'websocket'],
+    ['chat', 'websocket'],
+  ])
 })

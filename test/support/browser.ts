@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll } from 'vitest'
 import { onCleanup } from './cleanup.ts'
@@ -29,6 +30,13 @@ export function useBrowser(): (options?: BrowserContextOptions) => Promise<Page>
     onCleanup('clients', () => context.close())
     return context.newPage()
   }
+}
+
+/** Leaves a picture of the page in a folder that git ignores, and says where. */
+export async function takeScreenshot(page: Page, name: string): Promise<void> {
+  const path = `.vitest/screenshots/${name}.png`
+  await page.screenshot({ path: join(import.meta.dirname, '../..', path) })
+  process.stdout.write(`screenshot: ${path}\n`)
 }
 
 /** What the page's own request was made with: `http/1.1`, `h2`. */
