@@ -155,16 +155,18 @@ export class OpenTunnel implements Tunnel, OpenConnection, DeadlineOwner {
   }
 
   #relay(from: Side, to: Side): void {
+    const { owner } = this
     const outward = from === this.#upstream
     const source = from.stream
     const sink = to.stream
     source.on('data', (chunk: Buffer) => {
-      if (outward) this.bytesOut += chunk.length
-      else this.bytesIn += chunk.length
+      if (outward) owner.bytesOut += chunk.length
+      else owner.bytesIn += chunk.length
       // Half closed, silence is timed.
       if (this.#error === undefined && to.over && !to.closed) this.deadline = this.#deadlines.now() + halfClosedMs
       const passed = this.#filtered(outward ? this.fromUpstream : this.fromClient, chunk)
-      if (passed === undefined || passed.byteLength === 0 || !sink.writable) return
+      // As `writable` has it, for a fifth of its cost.
+      if (passed === undefined || passed.byteLength === 0 || sink.writableEnded || sink.destroyed) return
       // As above; `Socket` would stop reading at once.
       if (!sink.write(passed)) Readable.prototype.pause.call(source)
     })

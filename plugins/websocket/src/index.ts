@@ -90,7 +90,9 @@ function hooksOf(host: Host, settings: Settings, enter: Enter): RouteHooks {
       const state = held.get(ctx)
       if (state === undefined) return
       const session =
-        frames === undefined ? new PassThrough(tunnel) : new Framed(tunnel, ctx, frames, state.deflate, host.log)
+        frames === undefined
+          ? new PassThrough(tunnel, settings.idleTimeout > 0)
+          : new Framed(tunnel, ctx, frames, state.deflate, host.log)
       const expiresAt = settings.closeOnExpiry ? ctx.get(identity)?.expiresAt : undefined
       state.watch = new Watch(session, ctx, settings, expiresAt, host.clock.now())
     },

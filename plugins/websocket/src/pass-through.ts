@@ -20,13 +20,16 @@ interface Way {
  */
 export class PassThrough implements Session {
   lastByte = performance.now()
+  readonly #isTimed: boolean
   readonly #tunnel: Tunnel
   readonly #inward: Way
   readonly #outward: Way
   #closing: { readonly code: number; readonly reason: string } | undefined
 
-  constructor(tunnel: Tunnel) {
+  /** `isTimed`: somebody looks at `lastByte`. */
+  constructor(tunnel: Tunnel, isTimed: boolean) {
     this.#tunnel = tunnel
+    this.#isTimed = isTimed
     const { client, upstream } = tunnel
     this.#inward = { scanner: new FrameScanner(), to: upstream, masked: true, closed: false }
     this.#outward = { scanner: new FrameScanner(), to: client, masked: false, closed: false }
@@ -58,7 +61,7 @@ export class PassThrough implements Session {
   }
 
   #push(way: Way, chunk: Uint8Array): Uint8Array | undefined {
-    this.lastByte = performance.now()
+    if (this.#isTimed) this.lastByte = performance.now()
     const passed = this.#pass(way, chunk)
     this.#tunnel.messages = this.#inward.scanner.messages + this.#outward.scanner.messages
     this.#settle()
