@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
 import { describe, expect, test } from 'vitest'
+import { onCleanup } from '../../../test/support/cleanup.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { lineValue } from '../../../test/support/message.ts'
 import { closePayload, frame, openWebSocket, websocketUpstream } from '../../../test/support/websocket.ts'
@@ -84,6 +86,52 @@ describe('untouched', () => {
     await client.exactly(4)
     server.socket.resetAndDestroy()
     expect(await client.rest()).toBe('')
+  })
+})
+
+describe('over HTTP/2 (RFC 8441)', () => {
+  async function rawStream(settings: unknown) {
+    const upstream = await websocketUpstream()
+    const { port } = await carrying(upstream.origin, settings)
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    onCleanup('clients', async () => session.destroy())
+    await once(session, 'remoteSettings')
+    const stream = session.request({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'http',
+      ':path': '/',
+      ':authority': 'a.test',
+      'sec-websocket-version': '13',
+    })
+    stream.on('error', () => {})
+    await once(stream, 'response')
+    const exactly = async (count: number) => {
+      let text = ''
+      while (text.length < count) text += (await once(stream, 'data'))[0].toString('latin1')
+      return text
+    }
+    return { stream, exactly, server: await upstream.connection(1) }
+  }
+
+  test('frames pass as they are, right or wrong', async () => {
+    const { stream, exactly, server } = await rawStream(true)
+    const [inward, outward] = [true, false].map(mask => odd.map(([, bytes]) => bytes(mask)).join('')) as [
+      string,
+      string,
+    ]
+    stream.write(inward, 'latin1')
+    expect(await server.exactly(inward.length)).toBe(inward)
+    server.send(outward)
+    expect(await exactly(outward.length)).toBe(outward)
+  })
+
+  test.each(odd)('frame by frame, %s of a client ends it', async (_, bytes, code) => {
+    const { stream, exactly, server } = await rawStream({ frames: {} })
+    stream.write(bytes(true), 'latin1')
+    const head = await exactly(4)
+    expect([head[0], head.charCodeAt(2) * 256 + head.charCodeAt(3)]).toEqual(['\x88', code])
+    expect(await closeOf(server)).toBe(1001)
   })
 })
 
