@@ -262,6 +262,29 @@ describe('the clock', () => {
   })
 })
 
+test('counts under every key or under none, for all who ask by the name', () => {
+  const { host } = make()
+  const counts = host.counts('places')
+  const first = counts.enter([
+    ['all', 0],
+    ['a', 2],
+    ['b', 1],
+  ])
+  expect(
+    counts.enter([
+      ['all', 0],
+      ['a', 2],
+      ['b', 1],
+    ]),
+  ).toBe(2)
+  // What was refused took no place.
+  expect(host.counts('places').enter([['a', 2]])).toBeTypeOf('function')
+  expect(counts.enter([['a', 2]])).toBe(0)
+  if (typeof first === 'function') first()
+  expect(counts.enter([['b', 1]])).toBeTypeOf('function')
+  expect(host.counts('others').enter([['b', 1]])).toBeTypeOf('function')
+})
+
 test("a plugin's log lines carry its name", () => {
   const { host, lines } = make()
   host.log.info('hello', { a: 1 })
