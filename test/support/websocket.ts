@@ -19,9 +19,9 @@ export function upgradeText(target = '/', lines: readonly string[] = []): string
   ])
 }
 
-/** The 101 that answers a request, as a server writes it. */
-export function acceptText(request: Message, lines: readonly string[] = []): string {
-  const key = lineValue(request.lines, 'sec-websocket-key') ?? ''
+/** The 101 that answers a request, or a key, as a server writes it. */
+export function acceptText(request: Message | string, lines: readonly string[] = []): string {
+  const key = typeof request === 'string' ? request : (lineValue(request.lines, 'sec-websocket-key') ?? '')
   const accept = createHash('sha1').update(`${key}${guid}`).digest('base64')
   const all = ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`, ...lines]
   return `HTTP/1.1 101 Switching Protocols\r\n${all.join('\r\n')}\r\n\r\n`

@@ -1,10 +1,16 @@
 import { Secret } from '@gateway/core'
 
-const made = new Map<string, Secret>()
+// Of the process: a config's code, and this with it, may be loaded anew at each reload.
+const place = Symbol.for('@gateway/yaml derived secrets')
 
 /** A secret that was made of what is no secret. The same text gives the same object, so that a reload changes nothing. */
 export function derivedSecret(text: string): Secret {
-  const known = made.get(text) ?? new Secret('derived', () => text)
-  made.set(text, known)
-  return known
+  const known: unknown = Reflect.get(globalThis, place)
+  const made: Map<unknown, unknown> = known instanceof Map ? known : new Map()
+  Reflect.set(globalThis, place, made)
+  const before = made.get(text)
+  if (before instanceof Secret) return before
+  const secret = new Secret('derived', () => text)
+  made.set(text, secret)
+  return secret
 }

@@ -1,9 +1,10 @@
 import { suggest } from '@gateway/core'
 import type { Builder } from '../build/builder.ts'
+import type { Group } from '../build/group.ts'
 import { Rule } from '../build/rule.ts'
 import type { Input } from '../ir/make-ir.ts'
 import { isNull, type Node, valueAt } from '../read/node.ts'
-import { loadBalance, readBalancing, sessionAffinity } from '../rules/balance.ts'
+import { type Balancing, loadBalance, readBalancing, sessionAffinity } from '../rules/balance.ts'
 import { type Claim, findConflicts } from '../rules/conflicts.ts'
 import { ruleParts } from '../rules/index.ts'
 import { readPath } from '../rules/path-pattern.ts'
@@ -60,13 +61,14 @@ export const router: Section = {
       )
     }
     const claims: Claim[] = []
+    const wishes: Wish[] = []
     for (const { node: item } of rules) {
       if (item.kind !== 'mapping') {
         readField(table({}), item, reading)
         continue
       }
       checkKeys(item, known, reading, true)
-      const rule = mapRule(readKeys(ruleKeys, item, reading), item, defaultLoadBalance, gateway)
+      const rule = mapRule(readKeys(ruleKeys, item, reading), item, defaultLoadBalance, wishes, gateway)
       if (rule === undefined) continue
       for (const path of rule.asked.paths) {
         claims.push({ rule: rule.name, at: valueAt(item, 'path') ?? item, path, methods: rule.asked.methods })
@@ -74,11 +76,26 @@ export const router: Section = {
       for (const [plugin, options] of pluginOptions(item, allKeys, reading)) rule.set(plugin, options)
       for (const part of ruleParts) part.map(item, reading, rule, gateway)
     }
+    writeServices(wishes, gateway)
     reportConflicts(claims, gateway)
   },
 }
 
-function mapRule(given: GivenRule, at: Node, otherwise: Given<string> | undefined, gateway: Builder): Rule | undefined {
+/** A service for a rule, balanced as that wants it. */
+interface Wish {
+  readonly rule: Rule
+  readonly serviceName: Given<string>
+  readonly service: Group
+  readonly balancing: Balancing
+}
+
+function mapRule(
+  given: GivenRule,
+  at: Node,
+  otherwise: Given<string> | undefined,
+  wishes: Wish[],
+  gateway: Builder,
+): Rule | undefined {
   const { id, path, serviceName, loadBalance = otherwise, sessionAffinity, timeout, protocol, stripPrefix } = given
   if (path === undefined || serviceName === undefined) return undefined
   const { problems } = gateway
@@ -100,10 +117,10 @@ function mapRule(given: GivenRule, at: Node, otherwise: Given<string> | undefine
   const isFor = words.includes('SSE') ? 'events' : words.includes('WEBSOCKET') ? 'websockets' : undefined
   const rule = new Rule(name, at, { paths: pattern.paths, methods, isFor })
   gateway.rules.set(name, rule)
-  rule.set(
-    'service',
-    serviceName.map(service => serviceFor(service, rule, { loadBalance, sessionAffinity }, serviceName, gateway)),
-  )
+  rule.set('service', serviceName)
+  const service = serviceOf(serviceName, gateway)
+  const balancing = readBalancing(loadBalance, sessionAffinity, gateway)
+  if (service !== undefined) wishes.push({ rule, serviceName, service, balancing })
   rule.set('timeout', timeout !== undefined && timeout.value > 0 ? wholeTime(timeout) : undefined)
   const [main = ''] = pattern.paths
   rule.set(
@@ -165,24 +182,26 @@ function prefixOf(prefix: string, pattern: string): string {
   return prefix === 'true' ? pattern.replace(/\/?\*$/, '').replace(/\/:.*$/, '') : prefix
 }
 
-/** The name in the config of a service, balanced as a rule wants it. */
-function serviceFor(
-  name: string,
-  rule: Rule,
-  { loadBalance, sessionAffinity }: Pick<GivenRule, 'loadBalance' | 'sessionAffinity'>,
-  at: Given<string>,
-  gateway: Builder,
-): string {
-  const service = gateway.serviceAt(name, at.node)
-  if (service === undefined) {
-    // That there are none at all is told of the registry.
-    if (gateway.services.size === 0) return name
-    const near = suggest(name, gateway.services.keys())
-    const hint = near === undefined ? {} : { hint: `did you mean "${near}"?` }
-    gateway.problems.error(at, `there is no service "${name}"`, { code: 'CONFIG_UNKNOWN_SERVICE', ...hint })
-    return name
+/** Rules whose service is balanced in no way of their own come first: that one has the name of the service. */
+function writeServices(wishes: readonly Wish[], gateway: Builder): void {
+  const isPlain = ({ balancing }: Wish) => balancing.balance === undefined && balancing.sticky === undefined
+  for (const wish of [...wishes.filter(isPlain), ...wishes.filter(wish => !isPlain(wish))]) {
+    const { rule, serviceName, service, balancing } = wish
+    rule.set(
+      'service',
+      serviceName.map(() => gateway.balanced(service, rule.name, balancing)),
+    )
   }
-  return gateway.balanced(service, rule.name, readBalancing(loadBalance, sessionAffinity, gateway))
+}
+
+function serviceOf(name: Given<string>, gateway: Builder): Group | undefined {
+  const service = gateway.serviceAt(name.value, name.node)
+  // That there are none at all is told of the registry.
+  if (service !== undefined || gateway.services.size === 0) return service
+  const near = suggest(name.value, gateway.services.keys())
+  const hint = near === undefined ? {} : { hint: `did you mean "${near}"?` }
+  gateway.problems.error(name, `there is no service "${name.value}"`, { code: 'CONFIG_UNKNOWN_SERVICE', ...hint })
+  return undefined
 }
 
 function reportConflicts(claims: readonly Claim[], { problems }: Builder): void {

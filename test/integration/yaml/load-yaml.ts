@@ -1,0 +1,24 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as core from '@gateway/core'
+import { loadConfigFile } from '../../../core/src/loader/load.ts'
+import { onCleanup } from '../../support/cleanup.ts'
+import type { LooseConfig } from '../../support/gateway.ts'
+
+/** A YAML file, loaded as the command line does it. What keeps it from loading rejects, with every problem. */
+export async function loadYaml(text: string): Promise<LooseConfig> {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
+  onCleanup('upstreams', async () => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'gateway.yaml')
+  writeFileSync(file, text)
+  const load = await loadConfigFile(file, { kernel: { '@gateway/core': core } })
+  if (!load.ok) throw new core.ConfigProblems(load.problems)
+  return load.config as LooseConfig
+}
+
+/** Its listeners, each on a free port of 127.0.0.1 whatever the file says. */
+export function onFreePorts(config: LooseConfig): LooseConfig {
+  const listeners: unknown[] = Array.isArray(config.listen) ? config.listen : [config.listen]
+  return { ...config, listen: listeners.map(listener => ({ ...Object(listener), port: 0, host: '127.0.0.1' })) }
+}

@@ -1,0 +1,124 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigProblems } from '@gateway/core'
+import { describe, expect, test } from 'vitest'
+import { openStream } from '../../support/event-client.ts'
+import { startGateway } from '../../support/gateway.ts'
+import { lineValue, type Message } from '../../support/message.ts'
+import { frame, openWebSocket } from '../../support/websocket.ts'
+import { connect, requestText } from '../../support/wire.ts'
+import { startBackend } from './backend.ts'
+import { loadYaml, onFreePorts } from './load-yaml.ts'
+
+const root = join(import.meta.dirname, '../../..')
+/** Files of the Go program, where they are: they are no part of this repository. */
+const shared = join(root, '../shared/data/go-gateway-yaml')
+const samples = existsSync(shared) ? globSync('**/*.yaml', { cwd: shared }).toSorted() : []
+
+/** The file with a server of its own for each instance, and what listens on which port of it. */
+async function started(file: string): Promise<readonly number[]> {
+  const text = readFileSync(file, 'utf8')
+  const ports = new Map<string, number>()
+  for (const [, port = ''] of text.matchAll(/address: [^\n,]+[\n,]\s*port: (\d+)/g)) {
+    if (!ports.has(port)) ports.set(port, await startBackend(port))
+  }
+  const local = text.replace(
+    /address: [^\n,]+([\n,]\s*)port: (\d+)/g,
+    (_whole, between: string, port: string) => `address: 127.0.0.1${between}port: ${ports.get(port)}`,
+  )
+  const { gateway } = await startGateway(onFreePorts(await loadYaml(local)))
+  return gateway.addresses.map(({ port }) => port)
+}
+
+/** On a connection of its own, which is gone with the answer. */
+async function ask(
+  port: number | undefined,
+  request: string,
+  lines: readonly string[] = [],
+  body = '',
+): Promise<Message> {
+  const wire = await connect(port ?? 0)
+  wire.send(requestText(request, lines, body))
+  const response = await wire.response()
+  wire.socket.destroy()
+  return response
+}
+const textOf = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).body
+
+test('configs/base/gateway.yaml: methods, the most specific path, balancing by weight, a limit for bodies', async () => {
+  const [port] = await started(join(root, 'configs/base/gateway.yaml'))
+  expect(await textOf(port, 'GET /api/orders/7?a=b')).toMatch(/^300[01] GET \/api\/orders\/7\?a=b$/)
+  expect(await textOf(port, 'POST /api/orders/')).toMatch(/^300[01] POST/)
+  const names = await Promise.all(Array.from({ length: 9 }, async () => (await textOf(port, 'PUT /site')).slice(0, 4)))
+  expect(names.toSorted()).toEqual([...Array(6).fill('3000'), ...Array(3).fill('3001')])
+  expect((await ask(port, 'POST /upload', [], 'x'.repeat(1_048_577))).status).toBe(413)
+})
+
+describe.runIf(samples.length > 0)('files of the Go program', () => {
+  test.each(samples)('%s loads, or says where it cannot', async sample => {
+    try {
+      expect(await loadYaml(readFileSync(join(shared, sample), 'utf8'))).toHaveProperty('routes')
+    } catch (error) {
+      if (!(error instanceof ConfigProblems)) throw error
+      const errors = error.problems.filter(({ severity }) => severity === 'error')
+      expect(errors.length).toBeGreaterThan(0)
+      for (const problem of errors) {
+        expect(problem.line ?? problem.path, problem.message).toBeDefined()
+        expect(problem.code).not.toBe('CONFIG_THREW')
+      }
+    }
+  })
+
+  test('basic: the instances of a service take turns, and what no rule takes is 404', async () => {
+    const [port] = await started(join(shared, 'examples/basic/config.yaml'))
+    const turns = [await textOf(port, 'GET /api/users/1'), await textOf(port, 'GET /api/users/1')]
+    expect(turns.toSorted()).toEqual(['8001 GET /api/users/1', '8002 GET /api/users/1'])
+    expect(await textOf(port, 'POST /api/products/')).toBe('8003 POST /api/products/')
+    const unknown = await ask(port, 'GET /nothing')
+    expect([unknown.status, lineValue(unknown.lines, 'content-type')]).toEqual([404, 'application/problem+json'])
+  })
+
+  test('minimal: what it leaves out has its defaults', async () => {
+    const [port] = await started(join(shared, 'configs/examples/minimal.yaml'))
+    expect(await textOf(port, 'GET /api/a')).toBe('3000 GET /api/a')
+  })
+
+  test('session affinity: by a cookie that is set, by a field, by a parameter', async () => {
+    const [port] = await started(join(shared, 'configs/examples/session-affinity.yaml'))
+    const first = await ask(port, 'GET /app/a')
+    const cookie = lineValue(first.lines, 'set-cookie') ?? ''
+    expect(cookie).toMatch(/^SESSION_ID=.*Max-Age=1800/)
+    const sessions: readonly [string, string[]][] = [
+      ['/app/a', [`Cookie: ${cookie.split(';', 1)[0]}`]],
+      ['/api/v1/a', ['X-Session-Token: ada']],
+      ['/download/a?sid=ada', []],
+    ]
+    for (const [path, lines] of sessions) {
+      const answers = await Promise.all(Array.from({ length: 8 }, () => textOf(port, `GET ${path}`, lines)))
+      expect(new Set(answers).size, path).toBe(1)
+      if (path === '/app/a') expect(answers[0]).toBe(first.body)
+    }
+    const loose = await Promise.all(Array.from({ length: 9 }, () => textOf(port, 'GET /public/a')))
+    expect(new Set(loose).size).toBe(3)
+  })
+
+  test('event streams: who asks for events gets them, all else is HTTP', async () => {
+    const [port = 0] = await started(join(shared, 'configs/examples/sse.yaml'))
+    const stream = await openStream(port, { accept: 'text/event-stream' }, '/events')
+    await stream.until('3010')
+    expect(await textOf(port, 'GET /events')).toBe('3010 GET /events')
+    stream.leave()
+  })
+
+  test('WebSockets: on a port of their own, which has nothing else', async () => {
+    const [http = 0, websockets = 0] = await started(join(shared, 'configs/examples/websocket.yaml'))
+    const { wire, response } = await openWebSocket(websockets, '/ws/echo')
+    expect(response.status).toBe(101)
+    wire.send(frame(1, 'hello', { mask: true }))
+    expect(await wire.exactly(7)).toBe(frame(1, 'hello'))
+    wire.socket.destroy()
+    expect((await openWebSocket(http, '/ws/echo')).response.status).toBe(501)
+    expect((await ask(websockets, 'GET /ws/echo')).status).toBe(400)
+    expect(await textOf(http, 'GET /api/a')).toMatch(/^300[23] GET/)
+  })
+})
