@@ -6,7 +6,6 @@ import type { Problem } from '../config/problem.ts'
 import { contentHash, type Graph } from './load-bundle.ts'
 import { type SourcePlace, thrownProblem } from './load-problem.ts'
 import { kernelRoot, realPath } from './load-resolve.ts'
-import { locate } from './locate.ts'
 
 /** The package that reads YAML. It is not among the kernel's own, and installed by whoever has such files. */
 const translator = '@gateway/yaml'
@@ -97,17 +96,6 @@ export function atOrigin(problem: Problem, file: string): Problem {
   const { line, column } = problem
   if (problem.file === undefined || realPath(problem.file) !== realPath(file) || line === undefined) return problem
   return { ...problem, ...latest.get(file)?.origin(line, column ?? 1) }
-}
-
-/** What a translation has told, and what else was found in its code: of one line, the translation knew better. */
-export function withoutRepeats(told: readonly Problem[], found: readonly Problem[], file: string): Problem[] {
-  const errors = told.filter(({ severity }) => severity === 'error')
-  const lines = new Set(errors.map(problem => `${problem.file}:${problem.line}`))
-  const placed = found.map(problem => ({
-    ...problem,
-    ...(problem.path && locate(file, problem.path, problem.code === 'CONFIG_UNKNOWN_KEY' ? 'key' : 'value')),
-  }))
-  return [...told, ...placed.filter(problem => !lines.has(`${problem.file}:${problem.line}`))]
 }
 
 async function findTranslator(file: string): Promise<Translator | undefined> {

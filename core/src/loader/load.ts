@@ -10,10 +10,11 @@ import type { CompiledBundle } from './load-evaluate.ts'
 import { pinKernel } from './load-kernel.ts'
 import { type SourcePlace, thrownAt, thrownProblem } from './load-problem.ts'
 import { faultProblems, variableHashes, watchFaults, withoutConsequences } from './load-readings.ts'
+import { withoutRepeats } from './load-repeats.ts'
 import { realPath } from './load-resolve.ts'
 import { inTime, type PortableBundle, runBundle } from './load-run.ts'
 import { stuckProblem } from './load-stuck.ts'
-import { atOrigin, isTranslated, translateConfig, withoutRepeats } from './load-translate.ts'
+import { atOrigin, isTranslated, translateConfig } from './load-translate.ts'
 
 export type { SourcePlace } from './load-problem.ts'
 

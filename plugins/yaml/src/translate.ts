@@ -40,7 +40,11 @@ export async function translate(file: string, surroundings: Surroundings): Promi
   return { module: { code, map: sourceMap(marks, file) }, problems }
 }
 
-/** The config that a YAML file comes to, as data; of no use when a problem is an error. Undefined: there was nothing to read. */
+/**
+ * The config that a YAML file comes to, as data; of no use when a problem is an error. Undefined: there was nothing to read.
+ *
+ * @public
+ */
 export async function readConfig(
   file: string,
   surroundings: Surroundings,

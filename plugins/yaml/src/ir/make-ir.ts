@@ -51,7 +51,7 @@ export function call(from: string, name: string, args: readonly Input[], at?: Ir
 }
 
 /** A node as plain data, by YAML's own types. */
-export function fromNode(node: Node): Ir {
+function fromNode(node: Node): Ir {
   if (node.kind === 'scalar') return { kind: 'value', value: toPlain(node), at: node }
   if (node.kind === 'sequence') return { kind: 'list', items: node.items.map(fromNode), at: node }
   const entries = [...node.entries].flatMap(([key, { value }]) =>

@@ -46,7 +46,7 @@ export default defineConfig({
 
 test('no key sets the prototype, no text ends its quotes', async () => {
   const config = objectOf({ list: [] })
-  const odd = '\u2028\\\'"`${x}\n\0'
+  const odd = `\u2028\\'"\`\${x}\n\0`
   const code = printModule({ ...config, entries: new Map([['__proto__', makeIr(odd)]]) }).code
   const body = code.slice(code.indexOf('(') + 1, code.lastIndexOf(')'))
   const made: object = new Function(`return ${body}`)()

@@ -1,6 +1,5 @@
 import { isIPv6 } from 'node:net'
 import type { Builder } from '../build/builder.ts'
-import type { Group } from '../build/group.ts'
 import type { Input } from '../ir/make-ir.ts'
 import { valueAt } from '../read/node.ts'
 import { toNumber } from '../table/coerce.ts'
@@ -51,12 +50,9 @@ function mapService(given: GivenOf<typeof serviceTable>, gateway: Builder): void
   if (instances.length === 0) gateway.problems.error(instances[node], 'is empty: list an instance')
   service.set('targets', instances.map(targetOf))
   for (const [plugin, options] of given[ofPlugins]) service.set(plugin, options)
-  if (type?.value === 'grpc' || instances.some(({ protocol }) => protocol?.value === 'grpc')) speaksGrpc(service)
-}
-
-/** gRPC is spoken over HTTP/2 alone. */
-export function speaksGrpc(service: Group): void {
-  service.set('protocol', 'http2')
+  // gRPC is spoken over HTTP/2 alone.
+  if (type?.value === 'grpc' || instances.some(({ protocol }) => protocol?.value === 'grpc'))
+    service.set('protocol', 'http2')
 }
 
 function targetOf(instance: GivenOf<typeof instanceTable>): Input {

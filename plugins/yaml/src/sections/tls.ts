@@ -55,7 +55,7 @@ function clientCertificate({ clientAuth, clientCAFile }: GivenOf<typeof tlsTable
   return { ca: clientCAFile, mode: clientAuth.map(mode => (mode === 'request' ? 'optional' : 'require')) }
 }
 
-export function tlsVersion(given: Given<string>, { problems }: Builder): Given<string> {
+function tlsVersion(given: Given<string>, { problems }: Builder): Given<string> {
   if (given.value < '1.2') problems.warning(given, `asks for TLS ${given.value}, which is not spoken: it is 1.2 here`)
   return given.map(version => (version === '1.3' ? 'TLSv1.3' : 'TLSv1.2'))
 }

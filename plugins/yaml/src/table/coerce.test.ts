@@ -29,8 +29,8 @@ test.each([
   ['.inf', undefined],
   ['!!str 8080', undefined],
   // A variable has no type of its own.
-  ['${PORT}', 8080],
-  ['"${PORT}"', 8080],
+  [`\${PORT}`, 8080],
+  [`"\${PORT}"`, 8080],
 ])('as a whole number %s is %s', (text, value) => expect(toInteger(scalar(text))).toBe(value))
 
 test.each([

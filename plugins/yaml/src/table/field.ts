@@ -1,4 +1,4 @@
-import type { Node, Spot } from '../read/node.ts'
+import type { Node } from '../read/node.ts'
 import type { Given } from './given.ts'
 
 /** What every field may say of itself. The JSON Schema and messages are made of it. */
@@ -106,11 +106,6 @@ export type GivenTable<K extends Fields> = GivenKeys<K> & {
 export type GivenList<F> = readonly GivenOf<F>[] & { readonly [node]: Node }
 export type GivenMap<F> = ReadonlyMap<string, GivenOf<F>> & { readonly [node]: Node }
 
-/** Where something that was read stands. */
-export function spotOf(given: Spot | { readonly [node]: Node }): Spot {
-  return node in given ? given[node] : given
-}
-
 export function text<const T extends string = string>(about: About & { readonly oneOf?: readonly T[] } = {}): Leaf<T> {
   return { kind: 'leaf', type: 'text', ...about }
 }
@@ -130,6 +125,7 @@ export function flag(about: About = {}): Leaf<boolean> {
 export function texts(about: About & { readonly lone?: boolean } = {}): Leaf<readonly string[]> {
   return { kind: 'leaf', type: 'texts', ...about }
 }
+/** @public */
 export function integers(about: About = {}): Leaf<readonly number[]> {
   return { kind: 'leaf', type: 'integers', ...about }
 }
@@ -139,6 +135,7 @@ export function table<const K extends Fields>(keys: K, about: About & { readonly
 export function list<F extends Field>(item: F, about: About = {}): List<F> {
   return { kind: 'list', item, ...about }
 }
+/** @public */
 export function mapOf<F extends Field>(item: F, about: About = {}): MapOf<F> {
   return { kind: 'map', item, ...about }
 }

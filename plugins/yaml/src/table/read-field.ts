@@ -83,7 +83,7 @@ export function checkKeys(
   }
 }
 
-export function unknownKey(at: Spot, key: string, known: readonly string[], problems: Problems): void {
+function unknownKey(at: Spot, key: string, known: readonly string[], problems: Problems): void {
   const near = suggest(key, known)
   const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean "${near}"?`
   problems.warning(at, `unknown key "${key}"`, { code: 'CONFIG_UNKNOWN_KEY', hint })
@@ -165,7 +165,7 @@ function wrong(node: Node, wanted: string, { problems }: TableReading, details: 
 }
 
 /** Never the text of a long one, nor of what stands for a variable: it may be a secret. */
-export function show(node: Node): string {
+function show(node: Node): string {
   if (node.kind !== 'scalar') return node.kind === 'mapping' ? 'a mapping' : 'a list'
   if (node.references.length > 0) return `what ${node.written ?? 'a variable'} stands for`
   if (node.text.length > 60) return `a text of ${node.text.length} characters`
