@@ -171,11 +171,22 @@ describe.each(Object.entries(said))('%s', (file, cases) => {
   })
 })
 
-      marks.push(...(response.headers.get('cache-status')?.match(/(?<=^gateway; ).*/) ?? []))
-      const body = textOf(response)
-      // The upstream's `retry` is over, and the stream asked for again.
-      if (file === 'event-streams.ts') await gateway.clock.advance('2ms')
-      const answer = [response.status, await body, ...marks].join(' ')
+async function startZone(): Promise<void> {
+  const { server } = await startNameServer({
+    'orders.internal': { A: ['10.0.0.1', '10.0.0.2'] },
+    '_http._tcp.users.internal': { SRV: ['0 1 3000 users-1.internal'] },
+    'users-1.internal': { A: ['10.0.0.3'] },
+  })
+  vi.stubEnv('NAME_SERVER', server)
+}
+
+/** Its body, decoded. */
+async function textOf(response: Response): Promise<string> {
+  const body = await response.bytes()
+  const coding = response.headers.get('content-encoding')
+  return Buffer.from(
+    coding === 'gzip' ? gunzipSync(body) : coding === 'zstd' ? zstdDecompressSync(body) : body,
+  ).toString()
 }
 
 /** An identity provider of one key, and a token of its. */
