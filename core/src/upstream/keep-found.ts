@@ -35,10 +35,11 @@ export function keepFound(
 ): Found {
   const about = { service: service.name, discovery: use }
   let complaints = new Set<string>()
-  const enter = (next: Pick<DiscoveryState, 'state' | 'reason'>) => {
-    service.discovery = { use, ...next, since: now() }
+  const enter = (state: DiscoveryState['state'], reason?: string) => {
+    const { since = now() } = service.discovery?.state === state ? service.discovery : {}
+    service.discovery = { use, state, since, ...(reason !== undefined && { reason }) }
   }
-  if (service.discovery === undefined) enter({ state: 'waiting' })
+  if (service.discovery === undefined) enter('waiting')
 
   function usable(given: readonly TargetSpec[]): TargetSpec[] {
     const specs = new Map<string, TargetSpec>()
@@ -54,26 +55,23 @@ export function keepFound(
   }
 
   function lost(reason: string): void {
-    if (isOver() || (service.discovery?.state === 'stale' && service.discovery.reason === reason)) return
+    if (isOver()) return
     if (service.discovery?.state !== 'stale') {
-      log.warn('a discovery lost its source, the last targets stay', {
-        ...about,
-        reason,
-        targets: service.targets.length,
-      })
+      const targets = service.targets.length
+      log.warn('a discovery lost its source, the last targets stay', { ...about, reason, targets })
     }
-    enter({ state: 'stale', reason })
+    enter('stale', reason)
   }
 
   return {
     found(given, routes = []) {
       if (isOver()) return
       if (!Array.isArray(given)) return lost('the provider did not tell a list of targets')
-      claim(routes)
+      claim(Array.isArray(routes) ? routes : [])
       const before = service.targets
       const targets = toTargets(usable(given), before, service.changes, poolOf)
       if (service.discovery?.state === 'stale') log.info('a discovery found its source again', about)
-      if (service.discovery?.state !== 'found') enter({ state: 'found' })
+      enter('found')
       const [came, went] = [without(targets, before), without(before, targets)]
       // In whatever order: name servers turn theirs round at each answer.
       if (came.length + went.length === 0) return

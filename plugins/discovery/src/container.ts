@@ -35,10 +35,12 @@ export function readTarget(container: ContainerInfo, options: DockerOptions): Ta
   return { url: `${scheme}://${address}`, ...(weight !== undefined && { weight: Number(weight) }), metadata }
 }
 
-export function readRoute(container: ContainerInfo, { prefix }: DockerOptions): RouteSpec | undefined {
-  const label = labelsOf(container, `${prefix}.route`)
+export function readRoute(container: ContainerInfo, options: DockerOptions): RouteSpec | undefined {
+  const label = labelsOf(container, `${options.prefix}.route`)
   const match = label('match')
   if (match === undefined) return undefined
+  // Who cannot be sent to has no say in what is.
+  readTarget(container, options)
   const [host, rewrite, stripPrefix] = [label('host'), label('rewrite'), label('stripPrefix')]
   return { match, host, rewrite, stripPrefix, from: `container ${nameOf(container)}` }
 }

@@ -258,6 +258,13 @@ describe('a container', () => {
     expect(messages(running, 'container w is left out')).toHaveLength(wrong.length)
   })
 
+  test('that is left out brings no route along', async () => {
+    const route = { 'gateway.route.match': 'GET /wrong', 'gateway.port': '0' }
+    const { running } = await start([container('w', labels(route)), container('one', labels())], { routes: true })
+    expect(running.gateway.explain({ method: 'GET', url: '/wrong' }).route?.name).toBe('all')
+    expect(messages(running, 'container w is left out')).toHaveLength(1)
+  })
+
   test('gives its target weight and metadata', async () => {
     const more = { 'gateway.weight': '2.5', 'gateway.meta.rack': '7', 'gateway.meta.constructor': 'x' }
     const { engine, discover, running } = await start([container('one', labels(more))])

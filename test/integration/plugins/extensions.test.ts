@@ -251,6 +251,10 @@ describe('discovery', () => {
     for (const reason of ['gone', 'gone', 'still gone']) call?.lost(reason)
     expect(await ask(running)).toBe('200 a')
     expect(state()).toMatchObject({ service: 'backend', state: 'stale', reason: 'still gone', targets: 1 })
+    const { since = 0 } = state() ?? {}
+    await eventually(() => expect(Date.now()).toBeGreaterThan(since))
+    call?.lost('for ever')
+    expect(state()?.since).toBe(since)
     expect(told('a discovery lost its source, the last targets stay')).toHaveLength(1)
     const odd = [
       { url: 'http://x:0' },
