@@ -61,7 +61,9 @@ export function createEjector(host: Host, service: ServiceView<unknown>, options
     isOut,
     eject(target, reason) {
       const { targets } = service
-      if (targets.filter(isOut).length + 1 > options.maxEjected * targets.length) return false
+      // Whoever keeps the others out: two that are careful each must not leave nobody.
+      const out = targets.filter(one => one !== target && (isOut(one) || !one.available)).length
+      if (out + 1 > options.maxEjected * targets.length) return false
       const history = historyOf(target)
       const now = host.clock.now()
       // One that has done well for as long as it was out is forgiven.

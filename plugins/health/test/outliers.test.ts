@@ -59,7 +59,7 @@ function start(options: object = {}, urls: readonly string[] = ['a', 'b']) {
       for (let n = 0; n < count; n++) say({ status: 200, headersMs }, targets[i])
   }
   const fail = () => say({ status: 500, headersMs: 1 })
-  return { held, say, answer, fail, reload: () => (hear = watch()) }
+  return { targets, held, say, answer, fail, reload: () => (hear = watch()) }
 }
 
 /** How long it is out after being ejected. */
@@ -78,6 +78,17 @@ describe('ejection', () => {
     expect([1, 2, 3, 4, 5].map(() => ejectedFor(given))).toEqual([1_000, 2_000, 4_000, 5_000, 5_000])
     vi.advanceTimersByTime(5_100)
     expect(ejectedFor(given)).toBe(1_000)
+  })
+
+  test('leaves alone the last that nobody keeps out', () => {
+    const { targets, held, fail } = start()
+    const [, b = expect.fail()] = targets
+    Object.assign(b, { available: false })
+    for (let i = 0; i < 10; i++) fail()
+    expect(held.size).toBe(0)
+    Object.assign(b, { available: true })
+    fail()
+    expect([...held]).toEqual(['a'])
   })
 
   test('what was sent before it does not lengthen it', () => {
