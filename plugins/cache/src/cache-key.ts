@@ -8,8 +8,8 @@ const ofTheAddress = ['host', 'x-forwarded-host', 'x-forwarded-port', 'x-forward
 
 /** Two requests with one key ask for the same, as far as the request alone can tell. Nothing in its parts holds a line feed. */
 export function keyOf(ctx: Context, options: KeyOptions): string {
-  const { headers, route, client, host, path, query } = ctx
-  let key = `${route}\n${client.scheme}\n${host}\n${path}\n`
+  const { headers, route, service, client, host, path, query } = ctx
+  let key = `${route}\n${service}\n${client.scheme}\n${host}\n${path}\n`
   if (options.query === true) key += query
   else if (options.query !== false) key += pickQuery(query, options.query)
   for (const name of ofTheAddress) key += `\n${headers.get(name) ?? ''}`
