@@ -26,7 +26,7 @@ export interface MirrorOptions<Service extends string> extends Omit<z.input<type
   readonly to: Service
 }
 
-interface Names extends NamesServices {
+export interface Names extends NamesServices {
   readonly options: MirrorOptions<this['service']>
 }
 

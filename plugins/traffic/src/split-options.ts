@@ -16,7 +16,7 @@ export interface SplitOptions<Service extends string> {
   readonly cookie?: z.input<typeof cookieSchema>
 }
 
-interface Names extends NamesServices {
+export interface Names extends NamesServices {
   readonly options: SplitOptions<this['service']>
 }
 
