@@ -6,11 +6,12 @@ import { loadConfigFile } from '../../../core/src/loader/load.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import type { LooseConfig } from '../../support/gateway.ts'
 
-/** A YAML file, loaded as the command line does it. What keeps it from loading rejects, with every problem. */
-export async function loadYaml(text: string): Promise<LooseConfig> {
+/** A YAML file, loaded as the command line does it, with files beside it. What keeps it from loading rejects, with every problem. */
+export async function loadYaml(text: string, files: Readonly<Record<string, string>> = {}): Promise<LooseConfig> {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
   onCleanup('upstreams', async () => rmSync(folder, { recursive: true }))
   const file = join(folder, 'gateway.yaml')
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
   writeFileSync(file, text)
   const load = await loadConfigFile(file, { kernel: { '@gateway/core': core } })
   if (!load.ok) throw new core.ConfigProblems(load.problems)

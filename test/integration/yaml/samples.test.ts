@@ -4,9 +4,9 @@ import { ConfigProblems } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
 import { openStream } from '../../support/event-client.ts'
 import { startGateway } from '../../support/gateway.ts'
-import { lineValue, type Message } from '../../support/message.ts'
+import { lineValue } from '../../support/message.ts'
 import { frame, openWebSocket } from '../../support/websocket.ts'
-import { connect, requestText } from '../../support/wire.ts'
+import { ask, textOf } from './ask.ts'
 import { startBackend } from './backend.ts'
 import { loadYaml, onFreePorts } from './load-yaml.ts'
 
@@ -30,23 +30,8 @@ async function started(file: string): Promise<readonly number[]> {
   return gateway.addresses.map(({ port }) => port)
 }
 
-/** On a connection of its own, which is gone with the answer. */
-async function ask(
-  port: number | undefined,
-  request: string,
-  lines: readonly string[] = [],
-  body = '',
-): Promise<Message> {
-  const wire = await connect(port ?? 0)
-  wire.send(requestText(request, lines, body))
-  const response = await wire.response()
-  wire.socket.destroy()
-  return response
-}
-const textOf = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).body
-
 test('configs/base/gateway.yaml: methods, the most specific path, balancing by weight, a limit for bodies', async () => {
-  const [port] = await started(join(root, 'configs/base/gateway.yaml'))
+  const [port = 0] = await started(join(root, 'configs/base/gateway.yaml'))
   expect(await textOf(port, 'GET /api/orders/7?a=b')).toMatch(/^300[01] GET \/api\/orders\/7\?a=b$/)
   expect(await textOf(port, 'POST /api/orders/')).toMatch(/^300[01] POST/)
   const names = await Promise.all(Array.from({ length: 9 }, async () => (await textOf(port, 'PUT /site')).slice(0, 4)))
@@ -70,7 +55,7 @@ describe.runIf(samples.length > 0)('files of the Go program', () => {
   })
 
   test('basic: the instances of a service take turns, and what no rule takes is 404', async () => {
-    const [port] = await started(join(shared, 'examples/basic/config.yaml'))
+    const [port = 0] = await started(join(shared, 'examples/basic/config.yaml'))
     const turns = [await textOf(port, 'GET /api/users/1'), await textOf(port, 'GET /api/users/1')]
     expect(turns.toSorted()).toEqual(['8001 GET /api/users/1', '8002 GET /api/users/1'])
     expect(await textOf(port, 'POST /api/products/')).toBe('8003 POST /api/products/')
@@ -79,12 +64,12 @@ describe.runIf(samples.length > 0)('files of the Go program', () => {
   })
 
   test('minimal: what it leaves out has its defaults', async () => {
-    const [port] = await started(join(shared, 'configs/examples/minimal.yaml'))
+    const [port = 0] = await started(join(shared, 'configs/examples/minimal.yaml'))
     expect(await textOf(port, 'GET /api/a')).toBe('3000 GET /api/a')
   })
 
   test('session affinity: by a cookie that is set, by a field, by a parameter', async () => {
-    const [port] = await started(join(shared, 'configs/examples/session-affinity.yaml'))
+    const [port = 0] = await started(join(shared, 'configs/examples/session-affinity.yaml'))
     const first = await ask(port, 'GET /app/a')
     const cookie = lineValue(first.lines, 'set-cookie') ?? ''
     expect(cookie).toMatch(/^SESSION_ID=.*Max-Age=1800/)
