@@ -78,10 +78,12 @@ async function translate(file: string, graph: Graph): Promise<Pick<Translation, 
   })
   if (module === undefined) return { translated: undefined, problems }
   const folder = dirname(file)
-  const map = new SourceMap({ file: '', sourcesContent: [], sourceRoot: '', ...module.map })
+  // Read at the first problem: that of a large file takes a while.
+  let map: SourceMap | undefined
   const translated: Translated = {
     code: `${module.code}//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(module.map)).toString('base64')}\n`,
     origin(line, column) {
+      map ??= new SourceMap({ file: '', sourcesContent: [], sourceRoot: '', ...module.map })
       const origin = map.findOrigin(line, column)
       if (!('fileName' in origin)) return undefined
       return { file: resolve(folder, decodeURI(origin.fileName)), line: origin.lineNumber, column: origin.columnNumber }

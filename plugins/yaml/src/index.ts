@@ -1,3 +1,4 @@
 /** Reads the YAML configs of the Go gateway. The command line loads this by itself for files that end in .yaml or .yml. */
 export { derivedSecret } from './derived-secret.ts'
-export { type Surroundings, type Translation, translate } from './translate.ts'
+export type { Surroundings, Translation } from './translate.ts'
+export { translate } from './translate-aside.ts'

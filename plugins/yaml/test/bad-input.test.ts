@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { type Translation, translate } from '../src/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
@@ -286,11 +286,48 @@ describe('anchors, merge keys, includes', () => {
   })
 })
 
-test('a megabyte of rules is read in time that grows with it', async () => {
-  const rules = Array.from({ length: 8_000 }, (_, index) => {
+describe('many rules, which a thread reads', () => {
+  const rules = Array.from({ length: 2_000 }, (_, index) => {
     return `      - { id: rule-number-${index}, path: /api/number-${index}/*, methods: [GET, POST], serviceName: a, timeout: 30 }\n`
   }).join('')
-  const { module, problems } = await translated(file({ rules }))
-  expect(problems).toEqual([])
-  expect(module?.code).toContain('/api/number-7999/*')
+
+  test('timers go on meanwhile', async () => {
+    let turns = 0
+    const timer = setInterval(() => turns++, 5)
+    const { module, problems } = await translated(file({ rules }))
+    clearInterval(timer)
+    expect(problems).toEqual([])
+    expect(module?.code).toContain('/api/number-1999/*')
+    expect(turns).toBeGreaterThan(10)
+  })
+
+  test('it tells of what it read', async () => {
+    vi.stubEnv('YAML_TEST_PATH', 'p')
+    const asked: string[] = []
+    const seen: [string, boolean][] = []
+    writeFileSync(join(folder, 'more.yaml'), 'gateway: {}\n')
+    const text = `include: more.yaml\n${file({ rule: `path: "/\${YAML_TEST_PATH}"`, rules })}`
+    writeFileSync(join(folder, 'gateway.yaml'), text)
+    const { module } = await translate(join(folder, 'gateway.yaml'), {
+      names: [],
+      variable: name => void asked.push(name),
+      sawFile: (path, content) => seen.push([path, Buffer.isBuffer(content)]),
+    })
+    vi.unstubAllEnvs()
+    expect(module?.code).toContain("match: 'ANY /p'")
+    expect(asked).toContain('YAML_TEST_PATH')
+    expect(seen).toEqual([
+      [join(folder, 'gateway.yaml'), true],
+      [join(folder, 'more.yaml'), true],
+    ])
+  })
+
+  test('it tells of what is wrong with it, and of a file that is not there', async () => {
+    expect(await told(file({ rules: `${rules}      - { path: b, serviceName: a }\n` }))).toEqual([
+      '2010:17 error CONFIG_INVALID_PATH must begin with a slash: write "/b"',
+    ])
+    await expect(
+      translate(join(folder, 'none.yaml'), { names: [], variable: () => undefined, sawFile() {} }),
+    ).rejects.toThrow('ENOENT')
+  })
 })
