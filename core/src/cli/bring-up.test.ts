@@ -41,6 +41,7 @@ function configFolder() {
         file: join(folder, 'gateway.config.ts'),
         envFile: undefined,
         typeErrors: 'ignore',
+        strict: false,
         watcher: undefined,
         adjust: config => ({ ...(config as object), listen, log: { access: true } }),
         async apply(config) {

@@ -20,6 +20,8 @@ export interface BringUpOptions {
   readonly file: string
   readonly envFile: string | undefined
   readonly typeErrors: TypeErrors
+  /** A warning keeps a config out as an error does. */
+  readonly strict: boolean
   readonly watcher: FileWatcher | undefined
   /** The command line's changes to the config. */
   adjust(config: unknown): unknown
@@ -53,7 +55,7 @@ export type BroughtUp =
 export function createBringUp(
   options: BringUpOptions,
 ): (signal: AbortSignal, changed: readonly string[]) => Promise<BroughtUp | undefined> {
-  const { file, envFile, typeErrors, watcher, adjust, apply } = options
+  const { file, envFile, typeErrors, strict, watcher, adjust, apply } = options
   let serving: LoadedConfig | undefined
   let linting = new AbortController()
 
@@ -83,6 +85,12 @@ export function createBringUp(
     signal: AbortSignal,
   ): Promise<BroughtUp | undefined> {
     const config = adjust(load.config)
+    const warnings = strict ? [...load.warnings, ...normalise(config).problems] : []
+    if (warnings.length > 0) {
+      letGo(load)
+      const refused = warnings.map(problem => ({ ...problem, severity: 'error' as const }))
+      return refusal(file, placeProblems(refused, file), await typing)
+    }
     if (typeErrors === 'refuse') {
       const types = await typing
       if (signal.aborted || hasErrors(types)) {

@@ -20,6 +20,8 @@ export interface ServeOptions {
   readonly logLevel: LogLevel | undefined
   readonly overrides: Overrides
   readonly watch: boolean
+  /** A warning keeps a config out as an error does. */
+  readonly strict: boolean
   readonly envFile: string | undefined
   /** Opens the control socket, by which other commands ask this process. */
   readonly control: boolean
@@ -75,6 +77,7 @@ export async function serve(file: string, options: ServeOptions): Promise<number
     file,
     envFile: options.envFile,
     typeErrors: options.typeErrors,
+    strict: options.strict,
     watcher,
     adjust: config => override(config, overrides),
     apply(config, bundle) {

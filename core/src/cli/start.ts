@@ -18,18 +18,20 @@ at once. SIGHUP reloads the config.`,
     'log-level': { type: 'string', value: 'LEVEL', choices: logLevels, help: "Instead of the config's" },
     workers: { type: 'string', value: 'N', help: "Threads that serve, or auto: one a core; instead of the config's" },
     ...envFileOption,
+    strict: { type: 'boolean', help: 'Refuse a config with warnings, such as unknown keys in YAML' },
     watch: { type: 'boolean', help: 'Reload when a file of the config is saved' },
     'no-control': { type: 'boolean', help: 'Open no control socket, by which status, reload and explain ask' },
   },
   async run(
     given,
-    { port: portText, host, 'log-level': level, workers, 'env-file': envFile, watch, 'no-control': closed },
+    { port: portText, host, 'log-level': level, workers, 'env-file': envFile, strict, watch, 'no-control': closed },
   ) {
     const port = portText === undefined ? undefined : readPort(portText)
     return serve(configFile(given), {
       logLevel: logLevels.find(known => known === level),
       overrides: { port, host, workers: workers === undefined ? undefined : readWorkers(workers) },
       watch,
+      strict,
       envFile,
       control: !closed,
       typeErrors: 'ignore',

@@ -64,6 +64,15 @@ test('start, reload, and a file that is no config keeps the old one', async () =
   expect(stdout).toMatch(/nothing|no change/i)
 })
 
+test('start --strict refuses what would be a warning', async () => {
+  const folder = makeFolder({ 'gateway.yaml': file({ rule: '        timeot: 1\n' }) })
+  const { code, stderr } = await run(folder, 'start', '--port', '0', '--strict')
+  expect([code, stderr]).toEqual([
+    1,
+    'gateway.yaml:13:9 error CONFIG_UNKNOWN_KEY unknown key "timeot"\n  did you mean "timeout"?\n',
+  ])
+})
+
 test('check tells of every problem by line, of YAML and of plugins alike', async () => {
   const folder = makeFolder({
     'gateway.yaml': `${file({ rule: '        timeot: 1\n        cors: { origns: 5 }\n' })}  plugins: ['@gateway/cors']\n`,
