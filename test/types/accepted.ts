@@ -30,12 +30,13 @@ export default defineConfig({
   },
   routes: {
     getPost: {
-      match: 'GET /users/:id/posts/:post',
+      match: 'ANY /users/:id/posts/:post',
       host: '*.example.com',
       headers: { 'x-beta': true, accept: /json/ },
       query: { draft: false },
       service: 'users',
       rewrite: '/v2/:post/of/:id',
+      methods: ['GET', 'PUT'],
       timeout: '10s',
       jwt: { scopes: ['read'] },
       rateLimit: { limit: 10, window: '1s' },

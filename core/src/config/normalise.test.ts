@@ -218,6 +218,11 @@ describe('the model', () => {
   })
 })
 
+test('a route may take several methods, and says so in its match', () => {
+  const { model } = normalise({ routes: { r: { match: 'ANY /a', methods: ['PUT', 'GET'], reply: { status: 200 } } } })
+  expect(model?.routes).toMatchObject([{ match: 'PUT,GET /a', methods: ['PUT', 'GET'] }])
+})
+
 describe('every problem has a code, a place and a remedy', () => {
   const typo = { name: 'typo', definition: { name: 'typo', stage: 'authorise' } }
   test.each<[string, unknown, string[]]>([
@@ -571,6 +576,16 @@ describe('every problem has a code, a place and a remedy', () => {
       'a method in lower case',
       to({ match: 'get /' }),
       ['CONFIG_UNKNOWN_METHOD routes.r.match: unknown method "get" [did you mean "GET"?]'],
+    ],
+    [
+      'a method in match and in methods',
+      to({ match: 'GET /a', methods: ['PUT'] }),
+      ['CONFIG_INVALID_MATCH routes.r.methods: names a method, as "match" does: write "ANY /a" there'],
+    ],
+    [
+      'an unknown method in methods',
+      to({ match: 'ANY /a', methods: ['PTU'] }),
+      [expect.stringMatching(/^CONFIG_INVALID_VALUE routes\.r\.methods\[0\]: must be .*\[did you mean "PUT"\?\]$/)],
     ],
     [
       'a path',
