@@ -58,9 +58,10 @@ test('start, reload, and a file that is no config keeps the old one', async () =
   // A comment changes lines, and nothing else.
   save(`# a comment\n${file({ port, path: '/b' })}`)
   await gateway.printed(/"msg":"not reloaded, the config says the same"/)
-  const explained = await run(folder, 'explain', 'GET', '/b', '--running')
+  const running = `--running=${gateway.child.pid}`
+  const explained = await run(folder, 'explain', 'GET', '/b', running)
   expect(explained.stdout).toMatch(/gateway\.yaml:11:9/)
-  const { stdout } = await run(folder, 'plan', '--running')
+  const { stdout } = await run(folder, 'plan', running)
   expect(stdout).toMatch(/nothing|no change/i)
 })
 

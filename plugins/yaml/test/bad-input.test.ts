@@ -216,6 +216,13 @@ describe('values', () => {
     ])
   })
 
+  test('a name that a second route needs is not taken from another', async () => {
+    const text = file({ rule: 'id: a, path: /a/', rules: '      - { id: "a (root)", path: /b, serviceName: a }\n' })
+    expect(await told(text)).toEqual([
+      expect.stringMatching(/^10:\d+ error CONFIG_INVALID_VALUE needs the name "a \(root\)", which another has/),
+    ])
+  })
+
   test('a service that is not there is told of with the nearest', async () => {
     const text = file({ rule: 'path: /a', rules: '      - { path: /b, serviceName: ab }\n' })
     expect(await told(text)).toEqual([

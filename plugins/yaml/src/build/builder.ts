@@ -29,13 +29,11 @@ export class Builder {
   readonly services = new Map<string, Group>()
   /** Rules of the router by their ids. */
   readonly rules = new Map<string, Rule>()
-  readonly #balanced = new Map<string, string>()
+  /** Names of members by what they are balanced by. */
+  readonly #balanced = new Map<Group, Map<string, string>>()
   readonly #toServices: ((service: Group) => void)[] = []
   readonly #listeners = new Map<string, Draft>()
-  readonly #plugins = new Map<
-    string,
-    { from: string; name: string; options: Draft; whole: Input; at: IrSpot | undefined }
-  >()
+  readonly #plugins = new Map<string, { readonly from: string; readonly name: string; readonly options: Draft }>()
 
   /** What is under `gateway` as a whole: the place of what is missing. */
   readonly root: Node
@@ -66,15 +64,16 @@ export class Builder {
 
   /** The name in the config of a service that is balanced in this way; a way that is another than before makes a member. */
   balanced(service: Group, rule: string, { balance, sticky }: Balancing): string {
-    const key = `${service.name}\n${JSON.stringify([balance, sticky], (_key, value) => (value instanceof Given ? value.value : value))}`
-    const known = this.#balanced.get(key)
+    const key = JSON.stringify([balance, sticky], (_key, value) => (value instanceof Given ? value.value : value))
+    const ways = this.#balanced.get(service) ?? new Map<string, string>()
+    this.#balanced.set(service, ways)
+    const known = ways.get(key)
     if (known !== undefined) return known
-    const isFirst = ![...this.#balanced.keys()].some(other => other.startsWith(`${service.name}\n`))
-    const name = isFirst ? service.name : `${service.name} for ${rule}`
+    const name = ways.size === 0 ? service.name : `${service.name} for ${rule}`
     const member = service.member(name)
     member.set('balance', balance)
     if (sticky !== undefined) member.set('balancing.sticky', sticky)
-    this.#balanced.set(key, name)
+    ways.set(key, name)
     return name
   }
 
@@ -108,15 +107,8 @@ export class Builder {
     const known = this.#plugins.get(key)
     if (known !== undefined) return known.options
     const options = new Draft(at)
-    this.#plugins.set(key, { from, name, options, whole: undefined, at })
+    this.#plugins.set(key, { from, name, options })
     return options
-  }
-
-  /** The same with options that are taken as they are. */
-  rawPlugin(from: string, name: string, options: Input, at: IrSpot): void {
-    this.plugin(from, name, at)
-    const known = this.#plugins.get(`${from} ${name}`)
-    if (known !== undefined) known.whole = options
   }
 
   hasPlugin(from: string, name: string): boolean {
@@ -134,20 +126,27 @@ export class Builder {
     }
     for (const [key, value] of this.settings.toIr().entries) entries.set(key, value)
     if (this.#plugins.size > 0) entries.set('plugins', { kind: 'list', items: [...this.#pluginCalls()] })
-    if (this.services.size > 0) entries.set('services', tableOf(this.services))
-    entries.set('routes', tableOf(this.rules))
+    if (this.services.size > 0) entries.set('services', this.#table(this.services))
+    entries.set('routes', this.#table(this.rules))
     return { kind: 'object', entries }
   }
 
   *#pluginCalls(): Generator<Ir> {
-    for (const { from, name, options, whole, at } of this.#plugins.values()) {
-      const given = whole ?? options.toIr()
-      const empty = whole === undefined && options.toIr().entries.size === 0
-      yield call(from, name, empty ? [] : [given], at)
+    for (const { from, name, options } of this.#plugins.values()) {
+      const given = options.toIr()
+      yield call(from, name, given.entries.size === 0 ? [] : [given], options.at)
     }
   }
-}
 
-function tableOf(groups: ReadonlyMap<string, Group>): ObjectIr {
-  return { kind: 'object', entries: new Map([...groups.values()].flatMap(group => [...group.members()])) }
+  #table(groups: ReadonlyMap<string, Group>): ObjectIr {
+    const entries = new Map<string, Ir>()
+    for (const group of groups.values()) {
+      for (const [name, ir] of group.members()) {
+        if (entries.has(name))
+          this.problems.error(group.at, `needs the name "${name}", which another has: change its name`)
+        entries.set(name, ir)
+      }
+    }
+    return { kind: 'object', entries }
+  }
 }

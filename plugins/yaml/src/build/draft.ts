@@ -1,10 +1,12 @@
 import type { Ir, IrSpot, ObjectIr } from '../ir/ir.ts'
 import { type Input, makeIr } from '../ir/make-ir.ts'
+import type { Spot } from '../read/node.ts'
 
 /** An object of the config that is still being written. */
 export class Draft {
   readonly #entries = new Map<string, Ir | Draft>()
-  at: IrSpot | undefined
+  readonly #keys = new Map<string, Spot>()
+  readonly at: IrSpot | undefined
 
   constructor(at?: IrSpot) {
     this.at = at
@@ -23,9 +25,15 @@ export class Draft {
     const known = this.#entries.get(key)
     if (known instanceof Draft) return known
     const inner = new Draft(known?.at ?? this.at)
-    if (known?.kind === 'object') for (const [name, ir] of known.entries) inner.#entries.set(name, ir)
+    if (known?.kind === 'object') inner.take(known)
     this.#entries.set(key, inner)
     return inner
+  }
+
+  /** All that an object says. */
+  take({ entries, keys = new Map() }: ObjectIr): void {
+    for (const [key, ir] of entries) this.#entries.set(key, ir)
+    for (const [key, spot] of keys) this.#keys.set(key, spot)
   }
 
   has(key: string): boolean {
@@ -41,6 +49,11 @@ export class Draft {
   toIr(more?: Draft): ObjectIr {
     const all = new Map([...this.#entries, ...(more === undefined ? [] : more.#entries)])
     const entries = new Map([...all].map(([key, value]) => [key, value instanceof Draft ? value.toIr() : value]))
-    return { kind: 'object', entries, at: more?.at ?? this.at }
+    return {
+      kind: 'object',
+      entries,
+      keys: new Map([...this.#keys, ...(more === undefined ? [] : more.#keys)]),
+      at: more?.at ?? this.at,
+    }
   }
 }

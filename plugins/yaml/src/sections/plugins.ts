@@ -1,3 +1,4 @@
+import { makeIr } from '../ir/make-ir.ts'
 import { isNull, type Node } from '../read/node.ts'
 import { anything, either, type GivenOf, list, table, text } from '../table/field.ts'
 import type { Given } from '../table/given.ts'
@@ -51,8 +52,11 @@ export function pluginsSection(listed: readonly Listed[]): Section {
     map(node, _reading, gateway) {
       if (node === undefined || isNull(node)) return
       for (const { from, name, options, at } of listed) {
-        if (options === undefined) gateway.plugin(from, name, at)
-        else gateway.rawPlugin(from, name, options, at)
+        // What a section has said of the plugin stays, unless it is said otherwise here.
+        const draft = gateway.plugin(from, name, at)
+        const given = options && makeIr(options)
+        if (given?.kind === 'object') draft.take(given)
+        else if (given !== undefined) gateway.problems.error(given.at ?? at, 'must be a mapping of options')
       }
     },
   }
