@@ -24,10 +24,9 @@ export const placeOf = (host: string, path: string): string => `${host}${path}`
 
 /** See {@link Personal}. What the key holds tells no more of a sender than the key does. */
 export function personalOf(ctx: Context, { headers, cookies, user }: KeyOptions): Personal {
-  const known = ctx.get(identity) !== undefined
-  const keyed = (known && user) || headers.some(name => name.toLowerCase() === 'authorization')
-  if (!keyed && (known || ctx.headers.has('authorization'))) return 2
-  return cookies.length === 0 && ctx.headers.has('cookie') ? 1 : 0
+  if (ctx.get(identity) !== undefined) return user ? 0 : 2
+  if (ctx.headers.has('authorization') && !headers.some(name => name.toLowerCase() === 'authorization')) return 2
+  return ctx.headers.has('cookie') && cookies.length === 0 ? 1 : 0
 }
 
 /** As they stand, so that two ways to write one are two requests, which costs a place and never an answer. */

@@ -67,7 +67,9 @@ export class Fill {
     this.outcome = this.#run()
   }
 
-  readonly now = (): number => this.#fills.now()
+  now(): number {
+    return this.#fills.now()
+  }
 
   /** It goes on when the client leaves that it was begun for, if there is another. */
   get outlives(): boolean {

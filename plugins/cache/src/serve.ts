@@ -82,7 +82,8 @@ function answer(ctx: Context, parts: CacheParts): Awaitable<Reply | void> {
     background: undefined,
   }
   if (found !== undefined && use !== 'none') {
-    if (use === 'meanwhile' && fills.get(key) === undefined) refresh({ ...request, background: parts.closing }, fills)
+    if (use === 'meanwhile' && method === 'GET' && fills.get(key) === undefined)
+      refresh({ ...request, background: parts.closing }, fills)
     ctx.set(statusSlot, hitStatus(freshFor(found, now)))
     return keptReply(found, headers, ageOf(found, now))
   }

@@ -54,6 +54,15 @@ describe('who gets what', () => {
     expect(await tell('GET /', as('ada'))).toMatch('200 #1 hit')
   })
 
+  test('a field in the key says nothing of a user who was found by another', async () => {
+    const { tell } = await startCache([maxAge], {
+      plugins: [believing()],
+      cache: { key: { headers: ['authorization'] } },
+    })
+    expect(await tell('GET /', as('ada'))).toBe('200 #1 fwd=uri-miss')
+    expect(await tell('GET /', as('bob'))).toBe('200 #2 fwd=uri-miss')
+  })
+
   test('routes do not share', async () => {
     const backend = await recordingBackend(({ target }) => responseText(200, [maxAge], target))
     const route = { match: 'GET /a', service: 'backend', cache: true }
