@@ -43,7 +43,7 @@ describe('who gets what', () => {
   test('unless the answer is public, and even then nobody passes', async () => {
     const { tell } = await startCache(['Cache-Control: public, max-age=60'], { plugins: [believing()] })
     expect(await tell('GET /', as('ada'))).toBe('200 #1 fwd=uri-miss; stored')
-    expect(await tell('GET /', as('bob'))).toBe('200 #1 hit; ttl=59')
+    expect(await tell('GET /', as('bob'))).toMatch('200 #1 hit')
     expect(await tell('GET /')).toMatch(/^401/)
   })
 
@@ -98,7 +98,8 @@ describe('who gets what', () => {
     } satisfies RouteHooks)
     expect(await tell()).toBe('200 <#1> fwd=uri-miss; stored')
     const hit = await ask()
-    expect([shown(hit), lineValue(hit.lines, 'x-made')]).toEqual(['200 <#1> hit; ttl=59', 'behind'])
+    expect(shown(hit)).toMatch('200 <#1> hit')
+    expect(lineValue(hit.lines, 'x-made')).toBe('behind')
     expect(seen).toEqual(['/'])
   })
 
@@ -124,7 +125,8 @@ describe('bodies', () => {
     upstream.wires[0]?.send(`${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`)
     await client.through('\r\n0\r\n\r\n')
     const hit = await exchange(port, 'GET /')
-    expect([hit.body === `first${body}`, hit.framing, shown(hit).slice(-11)]).toEqual([true, 'length', 'hit; ttl=59'])
+    expect([hit.body === `first${body}`, hit.framing]).toEqual([true, 'length'])
+    expect(lineValue(hit.lines, 'cache-status')).toMatch('gateway; hit')
   })
 
   test.each([
