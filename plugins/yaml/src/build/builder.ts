@@ -32,6 +32,7 @@ export class Builder {
   /** Names of members by what they are balanced by. */
   readonly #balanced = new Map<Group, Map<string, string>>()
   readonly #toServices: ((service: Group) => void)[] = []
+  readonly #toRoutes: ((route: Draft, path: string, rule: Rule) => void)[] = []
   readonly #listeners = new Map<string, Draft>()
   readonly #plugins = new Map<string, { readonly from: string; readonly name: string; readonly options: Draft }>()
 
@@ -92,6 +93,11 @@ export class Builder {
     this.#toServices.push(change)
   }
 
+  /** Done to each route in the end: `path` is its pattern. Those that features added are among them. */
+  everyRoute(change: (route: Draft, path: string, rule: Rule) => void): void {
+    this.#toRoutes.push(change)
+  }
+
   /** A listener, made where there is none; the first is 'main', the one of frontend.http. */
   listener(name: string, at?: IrSpot): Draft {
     const known = this.#listeners.get(name)
@@ -118,6 +124,7 @@ export class Builder {
   /** The whole config. */
   config(): ObjectIr {
     for (const change of this.#toServices) for (const service of this.services.values()) change(service)
+    for (const change of this.#toRoutes) this.#changeRoutes(change)
     const entries = new Map<string, Ir>()
     const listeners = [...this.#listeners.values()].map(draft => draft.toIr())
     const [only] = listeners
@@ -129,6 +136,15 @@ export class Builder {
     if (this.services.size > 0) entries.set('services', this.#table(this.services))
     entries.set('routes', this.#table(this.rules))
     return { kind: 'object', entries }
+  }
+
+  #changeRoutes(change: (route: Draft, path: string, rule: Rule) => void): void {
+    for (const rule of this.rules.values()) {
+      for (const route of rule.drafts()) {
+        const match = route.get('match')
+        if (match?.kind === 'value') change(route, String(match.value).replace(/^\w+ /, ''), rule)
+      }
+    }
   }
 
   *#pluginCalls(): Generator<Ir> {

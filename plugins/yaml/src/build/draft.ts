@@ -16,8 +16,13 @@ export class Draft {
   set(path: string, input: Input): void {
     if (input === undefined) return
     const [key = '', ...rest] = path.split('.')
-    if (rest.length === 0) this.#entries.set(key, makeIr(input, this.at))
+    if (rest.length === 0) this.setKey(key, input)
     else this.in(key).set(rest.join('.'), input)
+  }
+
+  /** The same for a key that may hold a dot. */
+  setKey(key: string, input: Input): void {
+    if (input !== undefined) this.#entries.set(key, makeIr(input, this.at))
   }
 
   /** The object at a key, made where there is none; one that was set as a whole can be added to. */

@@ -36,6 +36,10 @@ export class Group {
     return made
   }
 
+  drafts(): Iterable<Draft> {
+    return this.#members.values()
+  }
+
   /** What this comes to in the config, by name. Without members it is one thing. */
   *members(): Generator<[string, ObjectIr]> {
     if (this.#members.size === 0) yield [this.name, this.#common.toIr()]

@@ -7,6 +7,8 @@ export interface Asked {
   readonly paths: readonly string[]
   /** Undefined: any. */
   readonly methods: readonly string[] | undefined
+  /** The name of its service in the registry. */
+  readonly service: string
   /** It says of itself that it is for event streams, or for WebSockets. */
   readonly isFor: 'events' | 'websockets' | undefined
 }

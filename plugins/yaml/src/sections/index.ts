@@ -1,8 +1,14 @@
 import { anything, type Field, type Fields, table } from '../table/field.ts'
 import { backendHttp } from './backend-http.ts'
+import { circuitBreaker } from './circuit-breaker.ts'
+import { cors } from './cors.ts'
 import { frontendHttp } from './frontend-http.ts'
+import { health } from './health.ts'
+import { middleware } from './middleware.ts'
 import { pluginsField } from './plugins.ts'
+import { rateLimitStorage } from './rate-limit-storage.ts'
 import { registry } from './registry.ts'
+import { retry } from './retry.ts'
 import { router } from './router.ts'
 import { pending, type Section } from './section.ts'
 import { sse } from './sse.ts'
@@ -17,17 +23,16 @@ export const sections: readonly Section[] = [
   router,
   backendHttp,
   waits('backend.grpc'),
-  waits('auth', true),
-  waits('health'),
+  // Behind the rules, whose own wishes it fulfils.
+  ...middleware,
+  health,
   waits('metrics'),
-  waits('circuitBreaker'),
-  waits('retry'),
-  waits('cors'),
-  waits('redis'),
-  waits('rateLimitStorage'),
+  circuitBreaker,
+  retry,
+  cors,
+  ...rateLimitStorage,
   waits('telemetry'),
   waits('management'),
-  waits('middleware', true),
   waits('openapi'),
   waits('versioning'),
   waits('protocols'),

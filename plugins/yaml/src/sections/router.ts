@@ -115,7 +115,7 @@ function mapRule(
   const methods = readMethods(given.methods, gateway)
   const words = [...(given.methods?.value ?? []), protocol?.value].map(word => word?.toUpperCase())
   const isFor = words.includes('SSE') ? 'events' : words.includes('WEBSOCKET') ? 'websockets' : undefined
-  const rule = new Rule(name, at, { paths: pattern.paths, methods, isFor })
+  const rule = new Rule(name, at, { paths: pattern.paths, methods, isFor, service: serviceName.value })
   gateway.rules.set(name, rule)
   rule.set('service', serviceName)
   const service = serviceOf(serviceName, gateway)

@@ -1,0 +1,83 @@
+import type { Builder } from '../build/builder.ts'
+import type { Rule } from '../build/rule.ts'
+
+/** Some of all paths: those that begin with a text, or one alone. */
+export interface Scope {
+  readonly text: string
+  readonly exact: boolean
+}
+
+/** `/public/` and `/public/*` are what is below, `/public` is that and itself, as a prefix list of the Go program has it. */
+export function prefixScope(written: string): Scope {
+  return { text: written.replace(/\*$/, ''), exact: false }
+}
+
+/** `/a` is that path alone, `/a*` all that begin so. */
+export function patternScope(written: string): Scope {
+  return { text: written.replace(/\*$/, ''), exact: !written.endsWith('*') }
+}
+
+/** Whether all paths of a pattern are within. */
+export function covers({ text, exact }: Scope, pattern: string): boolean {
+  return exact ? pattern === text : literalStart(pattern).startsWith(text)
+}
+
+/** What stands before the first parameter or wildcard. */
+export function literalStart(pattern: string): string {
+  return pattern.replace(/(?<=\/)(?::.*|\*)$/, '')
+}
+
+/** Patterns that have the paths of a scope, by whole segments. */
+function patternsOf({ text, exact }: Scope): readonly string[] {
+  if (exact) return [text]
+  return text.endsWith('/') ? [`${text}*`] : [text, `${text}/*`]
+}
+
+/**
+ * Has each rule that takes paths on both sides of a scope's border take those within by a route of its own, so that every
+ * route is either inside or outside.
+ */
+export function divideRules(gateway: Builder, scope: Scope): void {
+  if (!scope.text.startsWith('/')) return
+  for (const pattern of patternsOf(scope)) {
+    const claims = [...gateway.rules.values()].flatMap(rule =>
+      [...rule.routes].flatMap(([name, path]) => (includes(path, pattern) ? [{ rule, name, path }] : [])),
+    )
+    for (const claim of claims) {
+      if (claim.path === pattern || covers(scope, claim.path)) continue
+      const nearer = claims.filter(other => other.path !== claim.path && includes(claim.path, other.path))
+      const methods = without(
+        claim.rule.asked.methods,
+        nearer.map(({ rule }) => rule.asked.methods),
+      )
+      if (methods === 'none') continue
+      const name = `${claim.name} (${pattern})`
+      const route = claim.rule.member(name)
+      claim.rule.routes.set(name, pattern)
+      route.set('match', `${methods?.length === 1 ? methods[0] : 'ANY'} ${pattern}`)
+      if (methods !== undefined && methods.length > 1) route.set('methods', methods)
+    }
+  }
+}
+
+type Methods = Rule['asked']['methods']
+
+/** What of the methods is left to a rule by others whose paths are more specific. Beside these ANY is the rest. */
+function without(methods: Methods, taken: readonly Methods[]): Methods | 'none' {
+  if (taken.some(others => others === undefined)) return 'none'
+  const left = methods?.filter(method => !taken.some(others => others?.includes(method)))
+  return left?.length === 0 ? 'none' : left
+}
+
+/** Whether a pattern takes all that another does. */
+function includes(path: string, inner: string): boolean {
+  const outers = path.slice(1).split('/')
+  const inners = inner.slice(1).split('/')
+  const wild = outers.at(-1) === '*'
+  if (wild ? inners.length < outers.length : inners.length !== outers.length) return false
+  return outers.every((segment, index) => {
+    const other = inners[index] ?? ''
+    if (segment === '*' && index === outers.length - 1) return true
+    return segment.startsWith(':') ? other !== '*' && other !== '' : segment === other
+  })
+}
