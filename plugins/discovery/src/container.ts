@@ -1,6 +1,7 @@
 import type { RouteSpec, TargetSpec } from '@gateway/core'
 import type { ContainerInfo } from 'dockerode'
 import type { DockerOptions } from './docker-options.ts'
+import { inUrl } from './in-url.ts'
 
 /** What each of these throws is why the container cannot be used. */
 
@@ -96,5 +97,3 @@ function addressOf(container: ContainerInfo, port: number, { host, network, publ
   if (others.length === 0) return `${inUrl(only.address)}:${port}`
   throw new Error(`it is in the networks ${addresses.map(({ name }) => name).join(', ')}: say which by "network"`)
 }
-
-const inUrl = (address: string) => (address.includes(':') ? `[${address}]` : address)

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { duration, type TargetSpec } from '@gateway/core'
 import * as z from 'zod'
 import { defineProvider, reasonOf, type Watcher } from './define-provider.ts'
+import { inUrl } from './in-url.ts'
 
 const time = (low: number) =>
   duration().refine(ms => ms >= low && ms <= 86_400_000, { error: `must lie between ${low}ms and 1d` })
@@ -149,5 +150,5 @@ async function orNone(asked: Promise<Address[]>): Promise<Address[]> {
 const shortest = (addresses: readonly Address[]) => Math.min(...addresses.map(({ ttl }) => ttl))
 
 function origin(scheme: string, host: string, port: number | undefined): string {
-  return `${scheme}://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+  return `${scheme}://${inUrl(host)}:${port}`
 }

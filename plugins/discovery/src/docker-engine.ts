@@ -3,6 +3,7 @@ import type { Secret } from '@gateway/core'
 import type Dockerode from 'dockerode'
 import type { ContainerInfo } from 'dockerode'
 import { reasonOf, type Watcher } from './define-provider.ts'
+import { readJsonLines } from './json-lines.ts'
 
 export interface Engine {
   /** As Docker writes it: `unix:///…`, `tcp://…`. */
@@ -22,7 +23,6 @@ const backOff = { first: 100, last: 10_000 }
 const leavingMs = 15_000
 /** After the last event the list is asked for once more: some are told before it knows of them. */
 const afterEventMs = 250
-const longestEvent = 1024 ** 2
 
 /** Events after which another list may come. Of networks, since a container that runs may join one. */
 const events = ['start', 'die', 'kill', 'pause', 'unpause', 'rename', 'destroy', 'update', 'health_status']
@@ -75,8 +75,8 @@ export function followEngine(engine: Engine, watcher: Watcher<readonly Container
     try {
       await list()
       failures = 0
-      for await (const event of readEvents(told)) {
-        note(event)
+      for await (const events of readJsonLines(told)) {
+        for (const event of events) note(event as Event)
         listOrEnd()
         clearTimeout(later)
         later = setTimeout(listOrEnd, afterEventMs)
@@ -168,16 +168,4 @@ async function openEvents(client: Dockerode, signal: AbortSignal): Promise<NodeJ
 interface Event {
   readonly Action?: string
   readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> }
-}
-
-/** They come as JSON, one after the other, each on a line. */
-async function* readEvents(stream: NodeJS.ReadableStream): AsyncGenerator<Event> {
-  let rest = ''
-  stream.setEncoding('utf8')
-  for await (const chunk of stream) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    if (rest.length > longestEvent) throw new Error('what it sends are no events')
-    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as Event
-  }
 }
