@@ -25,11 +25,11 @@ export class Draft {
     if (input !== undefined) this.#entries.set(key, makeIr(input, this.at))
   }
 
-  /** The object at a key, made where there is none; one that was set as a whole can be added to. */
-  in(key: string): Draft {
+  /** The object at a key, made where there is none, as from `at`; one that was set as a whole can be added to. */
+  in(key: string, at = this.at): Draft {
     const known = this.#entries.get(key)
     if (known instanceof Draft) return known
-    const inner = new Draft(known?.at ?? this.at)
+    const inner = new Draft(known?.at ?? at)
     if (known?.kind === 'object') inner.take(known)
     this.#entries.set(key, inner)
     return inner

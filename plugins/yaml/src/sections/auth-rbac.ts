@@ -57,8 +57,7 @@ export function mapRbac(given: GivenRbac, options: Draft, gateway: Builder): voi
     policies.flatMap(({ roles }) => [...(roles?.keys() ?? [])]),
     name => name,
   )
-  const rbac = options.in('rbac')
-  rbac.at = given[node]
+  const rbac = options.in('rbac', given[node])
   rbac.set('roles', {})
   const bindings = new Map<string, string[]>()
   for (const policy of policies) {
