@@ -97,7 +97,7 @@ async function translate(file: string, graph: Graph): Promise<Pick<Translation, 
 export function atOrigin(problem: Problem, file: string): Problem {
   const { line, column } = problem
   if (problem.file === undefined || realPath(problem.file) !== realPath(file) || line === undefined) return problem
-  return { ...problem, ...latest.get(file)?.origin(line, column ?? 1) }
+  return { ...problem, ...(latest.get(file)?.origin(line, column ?? 1) ?? { line: 1, column: 1 }) }
 }
 
 async function findTranslator(file: string): Promise<Translator | undefined> {

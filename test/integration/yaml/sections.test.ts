@@ -211,6 +211,15 @@ export const audit = definePlugin({
   })
 })
 
+test('a package that is not there is told of at the line that asks for it', async () => {
+  const loading = loadYaml(`gateway:
+  registry: { static: { services: [{ name: a, instances: [{ ${at(1)} }] }] } }
+  plugins: ['@gateway/nobody']
+  router: { rules: [{ path: /a, serviceName: a }] }
+`)
+  await expect(loading).rejects.toMatchObject({ problems: [{ code: 'CONFIG_IMPORT_NOT_FOUND', line: 3, column: 13 }] })
+})
+
 test('sticky cookies are signed with a key of the environment, where there is one', async () => {
   vi.stubEnv('GATEWAY_STICKY_KEY', 'a key of thirty-two characters !!')
   const config = await loadYaml(`gateway:

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Builder } from '../build/builder.ts'
 import { call, type Input } from '../ir/make-ir.ts'
-import { flag, type GivenOf, integer, seconds, table, text } from '../table/field.ts'
+import { flag, type GivenOf, integer, node, seconds, table, text } from '../table/field.ts'
 import type { Given } from '../table/given.ts'
 
 /** What a balancer of the Go program is here. Sticky sessions go with any. */
@@ -50,7 +50,7 @@ export function readBalancing(
   const asked = balance?.value === 'sticky_session' || balance?.value === 'sticky'
   const sticky = asked || affinity?.enabled?.value ? stickyOf(affinity) : undefined
   if (chosen !== undefined || sticky !== undefined) {
-    const options = gateway.plugin('@gateway/balancing', 'balancing')
+    const options = gateway.plugin('@gateway/balancing', 'balancing', balance?.node ?? affinity?.[node])
     // Cookies are signed, and a file of the Go program has no key for that.
     if (sticky !== undefined && 'cookie' in sticky) options.set('key', signingKey(gateway))
   }
