@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { atEnd, launch, makeFolder, run } from './command-line.fixture.ts'
 
-function file({ port = 3000, rule = '', path = '/a' } = {}): string {
+function file({ port = 3000, rule = '', path = '/a', frontend = '' } = {}): string {
   return `gateway:
-  frontend: { http: { host: 127.0.0.1 } }
+  frontend: { http: { host: 127.0.0.1 }${frontend} }
   registry:
     static:
       services:
@@ -76,7 +76,8 @@ test('start --strict refuses what would be a warning', async () => {
 
 test('check tells of every problem by line, of YAML and of plugins alike', async () => {
   const folder = makeFolder({
-    'gateway.yaml': `${file({ rule: '        timeot: 1\n        cors: { origns: 5 }\n' })}  plugins: ['@gateway/cors']\n`,
+    // A second route of the rule says the same, and is wrong in the same place.
+    'gateway.yaml': `${file({ frontend: ', sse: { enabled: true }', rule: '        timeot: 1\n        cors: { origns: 5 }\n' })}  plugins: ['@gateway/cors']\n`,
     'tab.yml': 'gateway:\n\trouter: {}\n',
   })
   const { code, stdout } = await run(folder, 'check')

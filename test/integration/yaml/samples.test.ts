@@ -104,6 +104,7 @@ describe.runIf(samples.length > 0)('files of the Go program', () => {
     wire.socket.destroy()
     expect((await openWebSocket(http, '/ws/echo')).response.status).toBe(501)
     expect((await ask(websockets, 'GET /ws/echo')).status).toBe(400)
+    expect((await ask(websockets, 'POST /api/a')).status).toBe(405)
     expect(await textOf(http, 'GET /api/a')).toMatch(/^300[23] GET/)
   })
 })
