@@ -25,6 +25,9 @@ export async function startGateway(config: LooseConfig): Promise<RunningGateway>
   const { listen = {} } = config
   const settings = Array.isArray(listen) ? listen : { port: 0, host: '127.0.0.1', ...(listen as object) }
   const gateway = await createGateway({ log: { access: true }, ...config, listen: settings }, { log })
+  // A config that says nothing of listeners would have the default port, which others may have as well.
+  const reload = gateway.reload.bind(gateway)
+  gateway.reload = next => reload(isObject(next) && !('listen' in next) ? { ...next, listen: settings } : next)
   const [address] = await gateway.listen()
   if (address === undefined) throw new Error('it does not listen')
   onCleanup('gateways', async () => {
@@ -43,6 +46,8 @@ export async function startGateway(config: LooseConfig): Promise<RunningGateway>
   })
   return { gateway, port: address.port, log }
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 const nothing = { open: 0, idle: 0, busy: 0, connecting: 0, queued: 0 }
 

@@ -48,6 +48,7 @@ export function launch(folder: string, ...args: string[]): Running {
     env: {
       ...process.env,
       XDG_RUNTIME_DIR: folder,
+      TMPDIR: folder,
       NO_COLOR: undefined,
       FORCE_COLOR: undefined,
       NODE_OPTIONS: undefined,

@@ -156,6 +156,7 @@ test('a running gateway, with what its command line says', async () => {
   const stdout = `${planned(source, '127.0.0.1:0')}\n${replayed}`
   expect(changes).toEqual({ code: 0, stderr: '', stdout })
   vi.stubEnv('XDG_RUNTIME_DIR', folder)
+  vi.stubEnv('TMPDIR', folder)
   onTestFinished(() => void vi.unstubAllEnvs())
   const same = await planHere(folder)
   expect(same).toEqual({ code: 0, stderr: '', stdout: `${source} → gateway.config.ts\n\nNothing changes.\n` })
