@@ -4,6 +4,8 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { testGateway } from '@gateway/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { startNameServer } from '../../plugins/discovery/test/dns-server.ts'
+import { slice, startFakeCluster } from '../../plugins/discovery/test/fake-cluster.ts'
+import { instance, startFakeConsul } from '../../plugins/discovery/test/fake-consul.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 const folder = new URL('../../configs/examples/', import.meta.url)
@@ -63,12 +65,20 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /fonts/a', { headers: { origin: 'https://evil.test' } }, '200 GET /fonts/a *'],
     ['GET /admin/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /admin/a'],
   ],
+  'discovery-consul.ts': [
+    ['GET /orders/7', {}, '200 GET /orders/7'],
+    ['GET /users/7', {}, '200 GET /users/7'],
+  ],
   'discovery-dns.ts': [
     ['GET /orders/7', {}, '200 GET /orders/7'],
     ['GET /users/7', {}, '200 GET /users/7'],
   ],
   // What containers there are is this machine's affair: plugins/discovery tries them.
   'discovery-docker.ts': [['GET /health', {}, '200 ok\n']],
+  'discovery-kubernetes.ts': [
+    ['GET /orders/7', {}, '200 GET /orders/7'],
+    ['GET /web/7', {}, '200 GET /web/7'],
+  ],
   'event-streams.ts': [
     ['GET /me/events', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to a=b\n\n'],
     ['GET /ticker', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
@@ -143,7 +153,9 @@ async function echo(request: Request): Promise<Response> {
 describe.each(Object.entries(said))('%s', (file, cases) => {
   test('does what it says', async () => {
     const token = file === 'jwt.ts' ? await startIssuer() : ''
+    if (file === 'discovery-consul.ts') await startConsul()
     if (file === 'discovery-dns.ts') await startZone()
+    if (file === 'discovery-kubernetes.ts') await startCluster()
     const { default: config } = (await import(new URL(file, folder).href)) as { default: never }
     const { services = {} } = config as { services?: Record<string, unknown> }
     const others = ['canary', 'next']
@@ -170,6 +182,20 @@ describe.each(Object.entries(said))('%s', (file, cases) => {
     }
   })
 })
+
+async function startConsul(): Promise<void> {
+  const consul = await startFakeConsul()
+  consul.instances = [instance('10.0.0.1', 3000)]
+  vi.stubEnv('CONSUL', consul.origin)
+  vi.stubEnv('CONSUL_TOKEN', 'example')
+}
+
+async function startCluster(): Promise<void> {
+  const cluster = await startFakeCluster()
+  const labels = { 'kubernetes.io/service-name': 'orders', team: 'web' }
+  cluster.putSilently(slice('orders-1', ['10.0.0.1'], { metadata: { name: 'orders-1', labels } }))
+  vi.stubEnv('KUBECONFIG', cluster.kubeconfig)
+}
 
 async function startZone(): Promise<void> {
   const { server } = await startNameServer({

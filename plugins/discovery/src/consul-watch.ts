@@ -9,7 +9,7 @@ export type Asked = Omit<ConsulOptions, 'scheme' | 'service'> & { readonly servi
 /** Between an answer and the next question, in milliseconds: what changes all the time is not asked for all the time. */
 const restMs = 100
 /** Likewise where the answer had no index to wait by. */
-const pollMs = 1_000
+const pollMs = 500
 
 /**
  * Tells the instances of a service as blocking queries give them: an agent answers when something changed since the index

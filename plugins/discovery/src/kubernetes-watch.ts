@@ -19,20 +19,15 @@ export interface Asked extends Place {
 /** A watch that ends sooner, and has told nothing, is none that could be begun again at once; milliseconds. */
 const shortestWatch = 1_000
 
+const versioned = z.looseObject({ name: z.string(), resourceVersion: z.string().min(1) })
 const slice = z.looseObject({ metadata: z.looseObject({ name: z.string() }) })
 const listing = z.object({ metadata: z.object({ resourceVersion: z.string().min(1) }), items: z.array(slice) })
+const status = z.object({ code: z.number(), message: z.string(), reason: z.string() }).partial()
 const event = z.discriminatedUnion('type', [
-  z.object({ type: z.literal(['ADDED', 'MODIFIED', 'DELETED']), object: slice.extend({ metadata: versioned() }) }),
-  z.object({ type: z.literal('BOOKMARK'), object: z.object({ metadata: versioned().omit({ name: true }) }) }),
-  z.object({
-    type: z.literal('ERROR'),
-    object: z.object({ code: z.number().optional(), message: z.string().optional(), reason: z.string().optional() }),
-  }),
+  z.object({ type: z.literal(['ADDED', 'MODIFIED', 'DELETED']), object: z.looseObject({ metadata: versioned }) }),
+  z.object({ type: z.literal('BOOKMARK'), object: z.object({ metadata: versioned.omit({ name: true }) }) }),
+  z.object({ type: z.literal('ERROR'), object: status }),
 ])
-
-function versioned() {
-  return z.looseObject({ name: z.string(), resourceVersion: z.string().min(1) })
-}
 
 /** It is to be listed again, which is how the API works, and no sign that the cluster is lost. */
 class ListAgain extends Error {}
@@ -125,8 +120,6 @@ async function watch(api: HttpApi, access: Access, asked: Asked, state: Watch): 
   // The server is to end it; one that hangs does not.
   await within(seconds * 1_000 + asked.timeout, state.signal, async whole => {
     const { body } = await within(asked.timeout, whole, signal => api.get({ ...call, signal })).catch(orGone)
-    // What it is read by, since the signal of the call itself is no longer that of its deadline.
-    whole.addEventListener('abort', () => body.destroy(whole.reason), { once: true })
     for await (const lines of readJsonLines(body)) {
       let isChanged = false
       for (const line of lines) {
@@ -153,7 +146,7 @@ function orGone(error: unknown): never {
 }
 
 /** 410: the version is so old that the server does not know any more what happened since. */
-function errorOf({ code, message, reason }: { code?: number; message?: string; reason?: string }): Error {
+function errorOf({ code, message, reason }: z.output<typeof status>): Error {
   const text = message ?? reason ?? 'an error without a reason'
   return code === 410 ? new ListAgain(text) : new Error(text)
 }
