@@ -75,7 +75,7 @@ export function watchSlices(asked: Asked, watcher: Watcher<readonly unknown[]>):
 }
 
 function callOf(access: Access, { namespace = access.namespace, selector }: Asked, query: Record<string, string>) {
-  const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
+  const path = `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`
   const token = access.token()
   return {
     url: `${access.server}${path}?${new URLSearchParams({ labelSelector: selector, ...query })}`,
@@ -123,7 +123,9 @@ async function watch(api: HttpApi, access: Access, asked: Asked, state: Watch): 
     for await (const lines of readJsonLines(body)) {
       let isChanged = false
       for (const line of lines) {
-        const { type, object } = event.parse(line)
+        const { success, data } = event.safeParse(line)
+        if (!success) throw new Error('what it tells is no event of an EndpointSlice')
+        const { type, object } = data
         if (type === 'ERROR') throw errorOf(object)
         version = object.metadata.resourceVersion
         if (type === 'BOOKMARK') continue

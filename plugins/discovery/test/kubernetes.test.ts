@@ -147,7 +147,7 @@ describe('a watch', () => {
       'it ended in the middle of a line',
     ],
     ['tells no JSON', cluster => cluster.write('<html>\n'), 'JSON'],
-    ['tells no event', cluster => cluster.write('{"type":"HELLO"}\n'), ''],
+    ['tells no event', cluster => cluster.write('{"type":"HELLO"}\n'), 'no event of an EndpointSlice'],
     ['tells an error', cluster => cluster.tell('ERROR', { code: 500, message: 'etcd is ill' }), 'etcd is ill'],
   ])('that %s leaves what was found last, and is begun anew by a list', async (_, ruin, reason) => {
     const { cluster, running } = await startWatched([['s1', ['10.0.0.1']]])
