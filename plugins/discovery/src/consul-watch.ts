@@ -47,7 +47,7 @@ export function watchConsul(asked: Asked, watcher: Watcher<readonly unknown[]>):
     const next = indexOf(told)
     // Smaller after a restore or a change of servers: nothing would be told until the old index is reached again.
     index = next < before ? 0 : next
-    if (next === 0 || next !== before) watcher.found(found)
+    watcher.found(found)
     await pause(next === 0 ? pollMs : restMs, signal)
   }
 

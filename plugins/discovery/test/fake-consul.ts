@@ -24,7 +24,7 @@ export async function startFakeConsul(tls?: ServerOptions) {
     headers: {} as Record<string, string>,
     /** In place of an answer. */
     answer: undefined as ((response: ServerResponse) => void) | undefined,
-    asked: [] as { path: string; query: URLSearchParams; headers: IncomingHttpHeaders }[],
+    asked: [] as { at: number; path: string; query: URLSearchParams; headers: IncomingHttpHeaders }[],
     /** What there is from now on; whoever waits is told. */
     set(instances: unknown, index?: number) {
       consul.instances = instances
@@ -42,7 +42,7 @@ export async function startFakeConsul(tls?: ServerOptions) {
   }
   const listener: RequestListener = (request, response) => {
     const { pathname, searchParams: query } = new URL(request.url ?? '', 'http://consul')
-    consul.asked.push({ path: pathname, query, headers: request.headers })
+    consul.asked.push({ at: performance.now(), path: pathname, query, headers: request.headers })
     const tell = () => {
       clearTimeout(timer)
       waiting.delete(tell)
