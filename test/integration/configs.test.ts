@@ -1,22 +1,39 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { readdirSync } from 'node:fs'
+import { join, parse } from 'node:path'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { testGateway } from '@gateway/testing'
-import { describe, expect, test, vi } from 'vitest'
+import type { Duration } from '@gateway/core'
+import { hang, testGateway, type Upstream } from '@gateway/testing'
+import { afterEach, expect, test, vi } from 'vitest'
 import { startNameServer } from '../../plugins/discovery/test/dns-server.ts'
 import { slice, startFakeCluster } from '../../plugins/discovery/test/fake-cluster.ts'
 import { instance, startFakeConsul } from '../../plugins/discovery/test/fake-consul.ts'
 import { startUpstream } from '../support/upstream.ts'
+import { loadFile } from './yaml/load-yaml.ts'
 
-const folder = new URL('../../configs/examples/', import.meta.url)
-const all = readdirSync(folder).filter(file => file.endsWith('.ts'))
+const folder = join(import.meta.dirname, '../../configs/examples')
+const files = readdirSync(folder)
 
-type Init = RequestInit & { readonly from?: string }
+interface Init extends RequestInit {
+  readonly from?: string
+  /** Default 1; what is answered is counted. */
+  readonly times?: number
+  /** Time that passes before an answer is waited for. */
+  readonly after?: Duration
+  /** With the cookies that were set before. */
+  readonly cookies?: true
+}
 type Case = readonly [request: string, init: Init, expected: string | RegExp]
 
-/** Every example config, and what it says of requests: status, then what the upstream or the gateway answered. */
+/** The `retry` of an event stream. */
+const after = '2ms'
+
+/**
+ * Every example, and what it says of requests, be it written in TypeScript or in YAML: status, then what the upstream or
+ * the gateway answered.
+ */
 const said: Readonly<Record<string, readonly Case[]>> = {
-  'access.ts': [
+  access: [
     ['POST /api/a', { headers: { 'content-type': 'application/json' }, body: '{}' }, '200 POST /api/a nosniff'],
     ['POST /api/a', { body: 'text' }, /^415 .*ACCESS_CONTENT_TYPE_REFUSED/],
     ['GET /api/a', { from: '192.0.2.7' }, /^403 .*ACCESS_ADDRESS_REFUSED/],
@@ -24,83 +41,94 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /admin/a', { from: '10.0.0.7' }, '200 GET /admin/a nosniff'],
     ['GET /admin/a', { from: '10.0.0.7', headers: { 'x-forwarded-for': '8.8.8.8' } }, /^403/],
   ],
-  'api-keys.ts': [
+  'api-keys': [
     ['GET /items/1', {}, /^401 .*AUTH_REQUIRED/],
     ['GET /items/1', { headers: { 'x-api-key': 'example-key' } }, /^200 GET \/items\/1/],
     ['GET /items/1', { headers: { 'x-api-key': 'another-key' } }, /^401 .*AUTH_INVALID/],
     ['POST /items', { headers: { 'x-api-key': 'example-key' } }, /^403 .*AUTH_FORBIDDEN/],
   ],
-  'cache.ts': [
+  cache: [
     ['GET /prices?currency=eur&a=1', {}, '200 GET /prices?currency=eur&a=1 fwd=uri-miss; stored'],
     ['GET /prices?a=2&currency=eur', {}, '200 GET /prices?currency=eur&a=1 hit; ttl=10'],
     ['GET /prices?currency=usd', {}, '200 GET /prices?currency=usd fwd=uri-miss; stored'],
     ['GET /items/1', {}, '200 GET /items/1 fwd=uri-miss'],
     ['POST /items/1', {}, '200 POST /items/1 fwd=method'],
   ],
-  'canary.ts': [
+  canary: [
     ['GET /shop/a', { headers: { 'x-version': 'canary' } }, '200 from canary'],
     ['GET /shop/a', { headers: { 'x-version': 'stable' } }, '200 GET /shop/a'],
     ['GET /shop/a', { headers: { cookie: 'GATEWAY_PLACE=499' } }, '200 from canary'],
     ['GET /shop/a', { headers: { cookie: 'GATEWAY_PLACE=500' } }, '200 GET /shop/a'],
   ],
-  'circuit-breaker.ts': [
+  'circuit-breaker': [
     ['GET /orders/1', {}, '200 GET /orders/1'],
     ...Array.from({ length: 2 }, () => ['GET /report', {}, '500 broken'] as const),
     ['GET /report', {}, '200 {"report":null}\n'],
   ],
-  'compression.ts': [
+  compression: [
     ['GET /pages/1', { headers: { 'accept-encoding': 'gzip' } }, '200 GET /pages/1 gzip fwd=uri-miss; stored'],
     ['GET /pages/1', { headers: { 'accept-encoding': 'br, zstd' } }, '200 GET /pages/1 zstd hit; ttl=60'],
     ['GET /pages/1', {}, '200 GET /pages/1 hit; ttl=60'],
     ['GET /account/1', { headers: { 'accept-encoding': 'gzip' } }, '200 GET /account/1'],
   ],
-  'concurrency.ts': [
+  concurrency: [
     ['GET /shop/tea', {}, '200 GET /shop/tea'],
     ['GET /exports/1', { headers: { 'x-tenant': 'a' } }, '200 GET /exports/1'],
     ['POST /payments', {}, '200 POST /payments'],
   ],
-  'cors.ts': [
+  'consistent-hash': [
+    ['GET /thumbnails/a', { times: 5, headers: { 'x-session-id': 'ada' } }, '5 × 200 3001 GET /thumbnails/a'],
+    ['GET /thumbnails/a', { times: 5, headers: { cookie: 'session=kim' } }, '5 × 200 3002 GET /thumbnails/a'],
+    ['GET /thumbnails/a', { times: 5, from: '10.0.0.1' }, '5 × 200 3003 GET /thumbnails/a'],
+  ],
+  cors: [
     ['GET /api/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /api/a https://app.example.com'],
     ['GET /api/a', { headers: { origin: 'https://evil.test' } }, '200 GET /api/a'],
     ['GET /fonts/a', { headers: { origin: 'https://evil.test' } }, '200 GET /fonts/a *'],
     ['GET /admin/a', { headers: { origin: 'https://app.example.com' } }, '200 GET /admin/a'],
   ],
-  'discovery-consul.ts': [
+  'discovery-consul': [
     ['GET /orders/7', {}, '200 GET /orders/7'],
     ['GET /users/7', {}, '200 GET /users/7'],
   ],
-  'discovery-dns.ts': [
+  'discovery-dns': [
     ['GET /orders/7', {}, '200 GET /orders/7'],
     ['GET /users/7', {}, '200 GET /users/7'],
   ],
   // What containers there are is this machine's affair: plugins/discovery tries them.
-  'discovery-docker.ts': [['GET /health', {}, '200 ok\n']],
-  'discovery-kubernetes.ts': [
+  'discovery-docker': [['GET /health', {}, '200 ok\n']],
+  'discovery-kubernetes': [
     ['GET /orders/7', {}, '200 GET /orders/7'],
     ['GET /web/7', {}, '200 GET /web/7'],
   ],
-  'event-streams.ts': [
-    ['GET /me/events', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to a=b\n\n'],
-    ['GET /ticker', { headers: { cookie: 'a=b' } }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
+  'event-streams': [
+    ['GET /me/events', { headers: { cookie: 'a=b' }, after }, '200 retry: 1\nid: 1\ndata: to a=b\n\n'],
+    ['GET /ticker', { headers: { cookie: 'a=b' }, after }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
   ],
-  'health.ts': [
+  health: [
     ['GET /api/a', {}, '200 GET /api/a'],
     ['GET /carts/7', {}, '200 GET /carts/7'],
     ['GET /ready', {}, '200 {"ready":true}\n'],
     ['GET /live', {}, '200 {"status":"ok"}\n'],
   ],
-  'jwt.ts': [
+  jwt: [
     ['GET /orders', {}, /^401 .*AUTH_REQUIRED/],
     ['GET /orders', { headers: { authorization: 'Bearer of.no.use' } }, /^401 .*AUTH_INVALID/],
     ['GET /orders', { headers: { authorization: 'Bearer TOKEN', 'x-user-id': 'root' } }, '200 GET /orders ada'],
     ['POST /orders', { headers: { authorization: 'Bearer TOKEN' } }, /^403 .*AUTH_FORBIDDEN/],
     ['GET /health', {}, '200 ok\n'],
   ],
-  'mirror.ts': [
+  'load-balancing': [
+    ['GET /a', { times: 8 }, '6 × 200 3001 GET /a, 2 × 200 3002 GET /a'],
+    ['GET /images/a', { times: 8 }, /^(\d × 200 300[12] GET \/images\/a(, )?){1,2}$/],
+    ['GET /orders/a', { times: 8 }, /^(\d × 200 300[12] GET \/orders\/a(, )?){1,2}$/],
+    ['GET /search', { times: 8 }, /^(\d × 200 300[12] GET \/search(, )?){1,2}$/],
+  ],
+  mirror: [
     ['GET /shop/a', {}, '200 GET /shop/a'],
     ['POST /shop/a', { body: 'b' }, '200 POST /shop/a'],
   ],
-  'rate-limit.ts': [
+  'rate-limit': [
     ...Array.from({ length: 5 }, () => ['POST /login', {}, /^200/] as const),
     ['POST /login', {}, /^429 .*RATE_LIMIT_EXCEEDED/],
     ['POST /login', { from: '10.0.0.7' }, /^200/],
@@ -108,13 +136,41 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['POST /reports', {}, /^200 POST \/reports/],
     ['GET /health', {}, '200 ok\n'],
   ],
-  'retry.ts': [
+  'request-limits': [
+    ['POST /forms/a', { body: 'x'.repeat(2 ** 20) }, '200 POST /forms/a'],
+    ['POST /forms/a', { body: 'x'.repeat(2 ** 20 + 1) }, /^413 /],
+    ['GET /slow', { after: '1s' }, /^408 /],
+  ],
+  retry: [
     ['GET /shop/a', {}, '200 GET /shop/a'],
     ['GET /search?q=tea', {}, '200 GET /search?q=tea'],
     ['POST /orders', { headers: { 'idempotency-key': '7' }, body: '1 cup' }, '200 POST /orders'],
     ['POST /orders', { body: '1 cup' }, /^404 .*GATEWAY_ROUTE_NOT_FOUND/],
   ],
-  'transform.ts': [
+  routing: [
+    ['GET /api/users', {}, '200 3001 GET /api/users'],
+    ['POST /api/users/7?a=b', {}, '200 3001 POST /api/users/7?a=b'],
+    ['DELETE /api/users/7', {}, /^405 .*GATEWAY_METHOD_NOT_ALLOWED/],
+    ['GET /api/users/7/report', {}, '200 3002 GET /api/users/7/report'],
+    ['PUT /v1/reports/7', {}, '200 3002 PUT /reports/7'],
+    ['GET /', {}, '200 3003 GET /'],
+  ],
+  'session-affinity': [
+    ['GET /site/a', { cookies: true, times: 6 }, /^6 × 200 300\d GET \/site\/a$/],
+    ['GET /app/a', { times: 6, headers: { 'x-cart': '7' } }, '6 × 200 3001 GET /app/a'],
+    ['GET /download/a?cart=7', { times: 6 }, '6 × 200 3001 GET /download/a?cart=7'],
+    [
+      'GET /images/a',
+      { times: 3 },
+      '1 × 200 3001 GET /images/a, 1 × 200 3002 GET /images/a, 1 × 200 3003 GET /images/a',
+    ],
+  ],
+  sse: [
+    ['GET /news', {}, '200 GET /news'],
+    ['POST /news', {}, '200 POST /news'],
+    ['GET /news', { headers: { accept: 'text/event-stream' }, after: '10s' }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
+  ],
+  transform: [
     ['GET /v2/users/7?debug=1&a=b', {}, '200 {"path":"GET /api/user/7?a=b","name":"Ada"}'],
     [
       'POST /v2/users',
@@ -123,14 +179,18 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ],
   ],
   // What they are for takes a connection: examples/websocket-chat.
-  'websockets.ts': [
+  websockets: [
     ['GET /live', {}, '200 GET /live'],
     ['GET /chat/tea', {}, /^400 .*WEBSOCKET_REQUIRED/],
   ],
 }
 
+/** Those of which connections are the point: configs-wire.test.ts. */
+const elsewhere = ['mtls', 'tls', 'websocket-port']
+
 test('each of them is tried', () => {
-  expect(Object.keys(said)).toEqual(all)
+  const names = new Set(files.map(file => parse(file).name))
+  expect([...Object.keys(said), ...elsewhere].toSorted()).toEqual([...names].toSorted())
 })
 
 /** Answers with what it was asked, and with what the examples are about. */
@@ -138,49 +198,74 @@ async function echo(request: Request): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   const path = `${request.method} ${pathname}${search}`
   if (pathname === '/report') return new Response('broken', { status: 500 })
+  if (pathname === '/slow') return hang()
   if (request.headers.get('last-event-id') === '1') return new Response(null, { status: 204 })
-  if (['/me/events', '/ticker'].includes(pathname)) {
+  if (['/me/events', '/ticker'].includes(pathname) || request.headers.get('accept') === 'text/event-stream') {
     const event = `retry: 1\nid: 1\ndata: to ${request.headers.get('cookie') ?? 'all'}\n\n`
     return new Response(event, { headers: { 'content-type': 'text/event-stream' } })
   }
-  if (pathname.startsWith('/api/user')) {
+  if (pathname.startsWith('/api/user/') || pathname === '/api/user') {
     const body = await request.text()
     return Response.json(body === '' ? { path, user_name: 'Ada', password: 's3cret' } : JSON.parse(body))
   }
   return new Response([path, request.headers.get('x-user-id') ?? []].flat().join(' '))
 }
 
-describe.each(Object.entries(said))('%s', (file, cases) => {
-  test('does what it says', async () => {
-    const token = file === 'jwt.ts' ? await startIssuer() : ''
-    if (file === 'discovery-consul.ts') await startConsul()
-    if (file === 'discovery-dns.ts') await startZone()
-    if (file === 'discovery-kubernetes.ts') await startCluster()
-    const { default: config } = (await import(new URL(file, folder).href)) as { default: never }
-    const { services = {} } = config as { services?: Record<string, unknown> }
-    const others = ['canary', 'next']
-    const upstreams = Object.fromEntries(
-      Object.keys(services).map(name => [name, others.includes(name) ? () => new Response(`from ${name}`) : echo]),
+/** Answers with its port as well. */
+async function tellTarget(request: Request): Promise<Response> {
+  const answer = await echo(request)
+  return new Response(`${new URL(request.url).port} ${await answer.text()}`, answer)
+}
+
+const tellingTargets = ['consistent-hash', 'load-balancing', 'routing', 'session-affinity']
+
+function upstreamOf(service: string, example: string): Upstream {
+  if (['canary', 'next'].includes(service)) return () => new Response(`from ${service}`)
+  return tellingTargets.includes(example) ? tellTarget : echo
+}
+
+afterEach(() => void vi.unstubAllEnvs())
+
+const tried = Object.entries(said).flatMap(([name, cases]) =>
+  files.filter(file => parse(file).name === name).map(file => ({ file, name, cases })),
+)
+
+test.each(tried)('$file does what it says', async ({ file, name, cases }) => {
+  vi.stubEnv('GATEWAY_STICKY_KEY', 'a key of thirty-two characters, or so')
+  const token = name === 'jwt' ? await startIssuer() : ''
+  if (name === 'discovery-consul') await startConsul()
+  if (name === 'discovery-dns') await startZone()
+  if (name === 'discovery-kubernetes') await startCluster()
+  const config = await loadFile(join(folder, file))
+  const { services } = config as { services: Record<string, unknown> }
+  const upstreams = Object.fromEntries(Object.keys(services).map(service => [service, upstreamOf(service, name)]))
+  await using gateway = await testGateway(config, { upstreams, startAt: new Date() })
+  let cookie = ''
+
+  async function ask(request: string, { times: _, after, cookies, ...init }: Init): Promise<string> {
+    const [method = '', path = ''] = request.split(' ')
+    const headers = new Headers(init.headers)
+    headers.set('authorization', (headers.get('authorization') ?? '').replace('TOKEN', token))
+    if (headers.get('authorization') === '') headers.delete('authorization')
+    if (cookies) headers.set('cookie', cookie)
+    const asked = gateway.fetch(path, { ...init, method, headers })
+    if (after !== undefined) await gateway.clock.advance(after)
+    const response = await asked
+    cookie = response.headers.getSetCookie()[0]?.split(';', 1)[0] ?? cookie
+    const marks = ['x-content-type-options', 'access-control-allow-origin', 'content-encoding'].flatMap(
+      name => response.headers.get(name) ?? [],
     )
-    await using gateway = await testGateway(config, { upstreams, startAt: new Date() })
-    for (const [request, init, expected] of cases) {
-      const [method = '', path = ''] = request.split(' ')
-      const headers = new Headers(init.headers)
-      headers.set('authorization', (headers.get('authorization') ?? '').replace('TOKEN', token))
-      if (headers.get('authorization') === '') headers.delete('authorization')
-      const response = await gateway.fetch(path, { ...init, method, headers })
-      const marks = ['x-content-type-options', 'access-control-allow-origin', 'content-encoding'].flatMap(
-        name => response.headers.get(name) ?? [],
-      )
-      marks.push(...(response.headers.get('cache-status')?.match(/(?<=^gateway; ).*/) ?? []))
-      const body = textOf(response)
-      // The upstream's `retry` is over, and the stream asked for again.
-      if (file === 'event-streams.ts') await gateway.clock.advance('2ms')
-      const answer = [response.status, await body, ...marks].join(' ')
-      if (typeof expected === 'string') expect(answer, request).toBe(expected)
-      else expect(answer, request).toMatch(expected)
-    }
-  })
+    marks.push(...(response.headers.get('cache-status')?.match(/(?<=^gateway; ).*/) ?? []))
+    return [response.status, await textOf(response), ...marks].join(' ')
+  }
+
+  for (const [request, init, expected] of cases) {
+    const answers: string[] = []
+    for (let left = init.times ?? 1; left > 0; left--) answers.push(await ask(request, init))
+    const answer = init.times === undefined ? answers.join() : tally(answers)
+    if (typeof expected === 'string') expect(answer, request).toBe(expected)
+    else expect(answer, request).toMatch(expected)
+  }
 })
 
 async function startConsul(): Promise<void> {
@@ -195,6 +280,12 @@ async function startCluster(): Promise<void> {
   const labels = { 'kubernetes.io/service-name': 'orders', team: 'web' }
   cluster.putSilently(slice('orders-1', ['10.0.0.1'], { metadata: { name: 'orders-1', labels } }))
   vi.stubEnv('KUBECONFIG', cluster.kubeconfig)
+}
+
+/** `3 × this, 1 × that` */
+function tally(answers: readonly string[]): string {
+  const counts = Map.groupBy(answers.toSorted(), answer => answer)
+  return [...counts].map(([answer, { length }]) => `${length} × ${answer}`).join(', ')
 }
 
 async function startZone(): Promise<void> {

@@ -20,7 +20,7 @@ export async function startBackend(name: string): Promise<number> {
   server.on('connection', socket => sockets.add(socket))
   server.on('upgrade', (request, socket) => {
     socket.write(acceptText(request.headers['sec-websocket-key'] ?? ''))
-    socket.on('error', () => {})
+    socket.on('error', () => {}).on('end', () => socket.end())
     // One short text a piece is all that the tests send.
     socket.on('data', (piece: Buffer) => {
       const mask = piece.subarray(2, 6)

@@ -6,16 +6,21 @@ import { loadConfigFile } from '../../../core/src/loader/load.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import type { LooseConfig } from '../../support/gateway.ts'
 
-/** A YAML file, loaded as the command line does it, with files beside it. What keeps it from loading rejects, with every problem. */
+/** A config file, loaded as the command line does it. What keeps it from loading rejects, with every problem. */
+export async function loadFile(file: string): Promise<LooseConfig> {
+  const load = await loadConfigFile(file, { kernel: { '@gateway/core': core } })
+  if (!load.ok) throw new core.ConfigProblems(load.problems)
+  return load.config as LooseConfig
+}
+
+/** The same of YAML, with files beside it. */
 export async function loadYaml(text: string, files: Readonly<Record<string, string>> = {}): Promise<LooseConfig> {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
   onCleanup('upstreams', async () => rmSync(folder, { recursive: true }))
   const file = join(folder, 'gateway.yaml')
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
   writeFileSync(file, text)
-  const load = await loadConfigFile(file, { kernel: { '@gateway/core': core } })
-  if (!load.ok) throw new core.ConfigProblems(load.problems)
-  return load.config as LooseConfig
+  return loadFile(file)
 }
 
 /** Its listeners, each on a free port of 127.0.0.1 whatever the file says. */

@@ -30,15 +30,6 @@ async function started(file: string): Promise<readonly number[]> {
   return gateway.addresses.map(({ port }) => port)
 }
 
-test('configs/base/gateway.yaml: methods, the most specific path, balancing by weight, a limit for bodies', async () => {
-  const [port = 0] = await started(join(root, 'configs/base/gateway.yaml'))
-  expect(await textOf(port, 'GET /api/orders/7?a=b')).toMatch(/^300[01] GET \/api\/orders\/7\?a=b$/)
-  expect(await textOf(port, 'POST /api/orders/')).toMatch(/^300[01] POST/)
-  const names = await Promise.all(Array.from({ length: 9 }, async () => (await textOf(port, 'PUT /site')).slice(0, 4)))
-  expect(names.toSorted()).toEqual([...Array(6).fill('3000'), ...Array(3).fill('3001')])
-  expect((await ask(port, 'POST /upload', [], 'x'.repeat(1_048_577))).status).toBe(413)
-})
-
 describe.runIf(samples.length > 0)('files of the Go program', () => {
   test.each(samples)('%s loads, or says where it cannot', async sample => {
     try {
