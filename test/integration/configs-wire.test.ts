@@ -11,8 +11,9 @@ import { onCleanup } from '../support/cleanup.ts'
 import { openStream } from '../support/event-client.ts'
 import { type LooseConfig, startGateway } from '../support/gateway.ts'
 import { frame, openWebSocket, upgradeText } from '../support/websocket.ts'
-import { exchange, requestText } from '../support/wire.ts'
+import { requestText } from '../support/wire.ts'
 import { connectTls, failure, getTls } from './listen/tls-client.ts'
+import { ask, textOf } from './yaml/ask.ts'
 import { startBackend } from './yaml/backend.ts'
 import { loadFile, onFreePorts } from './yaml/load-yaml.ts'
 
@@ -57,8 +58,6 @@ async function started(file: string, serve = startBackend): Promise<readonly num
   return gateway.addresses.map(({ port }) => port)
 }
 
-const textOf = async (...asked: Parameters<typeof exchange>) => (await exchange(...asked)).body
-
 describe.each(['ts', 'yaml'])('.%s', kind => {
   test('base/gateway: methods, the most specific path, balancing by weight, a limit for bodies', async () => {
     const [port = 0] = await started(`base/gateway.${kind}`)
@@ -66,7 +65,7 @@ describe.each(['ts', 'yaml'])('.%s', kind => {
     expect(await textOf(port, 'POST /api/orders/')).toMatch(/^300[01] POST/)
     const names = await Promise.all(Array.from({ length: 9 }, async () => (await textOf(port, 'PUT /a')).slice(0, 4)))
     expect(names.toSorted()).toEqual([...Array(6).fill('3000'), ...Array(3).fill('3001')])
-    expect((await exchange(port, 'POST /upload', [], 'x'.repeat(1_048_577))).status).toBe(413)
+    expect((await ask(port, 'POST /upload', [], 'x'.repeat(1_048_577))).status).toBe(413)
   })
 
   test('dev/gateway: the app with its WebSockets, the API with its events, under one origin', async () => {
@@ -120,7 +119,7 @@ describe.each(['ts', 'yaml'])('.%s', kind => {
     // 1009: too big.
     expect((await wire.exactly(4))?.slice(2)).toBe('\x03\xf1')
     expect((await open(['Origin: https://evil.test'])).response.status).toBe(403)
-    expect((await exchange(port, 'GET /rooms/tea')).status).toBe(400)
+    expect((await ask(port, 'GET /rooms/tea')).status).toBe(400)
     expect((await openWebSocket(http, '/rooms/tea')).response.status).toBe(501)
     const rooms = await Promise.all(Array.from({ length: 6 }, () => textOf(http, 'GET /rooms/tea?member=ada')))
     expect(new Set(rooms).size).toBe(1)
