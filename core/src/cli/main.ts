@@ -42,6 +42,16 @@ const commands: readonly Row[] = [
     load: async () => (await import('./plan.ts')).plan,
   },
   {
+    name: 'convert',
+    summary: 'Write a YAML config as a gateway.config.ts.',
+    load: async () => (await import('./convert.ts')).convert,
+  },
+  {
+    name: 'schema',
+    summary: 'Print a JSON Schema of YAML configs, with the options of installed plugins.',
+    load: async () => (await import('./schema.ts')).schema,
+  },
+  {
     name: 'status',
     summary: 'Show what a running gateway serves.',
     load: async () => (await import('./status.ts')).status,

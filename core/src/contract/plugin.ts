@@ -173,7 +173,8 @@ export function definePlugin<
 ): Factory<Options, Plugin<Name, InputOf<RouteOptions>, InputOf<ServiceOptions>, Writes, Needs, E>> {
   const erased = definition as unknown as ErasedDefinition
   const factory = (options?: unknown) => ({ name: erased.name, definition: erased, options })
-  return factory as never
+  // For tools, which tell of a plugin's options without making one.
+  return Object.assign(factory, { definition: erased }) as never
 }
 
 /** What may be written has to be what the schema reads. */

@@ -10,20 +10,34 @@ import { kernelRoot, realPath } from './load-resolve.ts'
 /** The package that reads YAML. It is not among the kernel's own, and installed by whoever has such files. */
 const translator = '@gateway/yaml'
 
-/** What the package gives: a config in another language as the module that `gateway.config.ts` would be. */
+interface Surroundings {
+  readonly names: Iterable<string>
+  variable(name: string): string | undefined
+  sawFile(file: string, content: Buffer | undefined): void
+}
+
+/** What the package gives. */
 interface Translator {
+  /** A config in another language as the module that `gateway.config.ts` would be. */
   translate(
     file: string,
-    surroundings: {
-      readonly names: Iterable<string>
-      variable(name: string): string | undefined
-      sawFile(file: string, content: Buffer | undefined): void
-    },
+    surroundings: Surroundings,
   ): Promise<{
     /** The map's sources are relative to the file's folder. */
     readonly module: { readonly code: string; readonly map: Payload } | undefined
     readonly problems: readonly Problem[]
   }>
+  /** The same for someone to keep, in a folder. */
+  convert(file: string, surroundings: Surroundings, folder: string): Promise<Conversion>
+  /** A JSON Schema of the language, with the options of the plugins that are installed for a folder. */
+  schema(folder: string): Promise<object>
+}
+
+export interface Conversion {
+  readonly code: string | undefined
+  /** What the file says and the text does not, but for a comment. */
+  readonly lost: readonly Problem[]
+  readonly problems: readonly Problem[]
 }
 
 type Payload = Pick<SourceMapPayload, 'version' | 'sources' | 'names' | 'mappings'>
@@ -66,16 +80,15 @@ export async function translateConfig(file: string, graph: Graph): Promise<Trans
 }
 
 async function translate(file: string, graph: Graph): Promise<Pick<Translation, 'translated' | 'problems'>> {
-  const found = await findTranslator(file)
+  const found = await findTranslator(dirname(realPath(file)))
   if (found === undefined) return { translated: undefined, problems: [missing(file)] }
-  const { module, problems } = await found.translate(file, {
-    names: Object.keys(process.env),
-    variable: readVariable,
-    sawFile(path, content) {
+  const { module, problems } = await found.translate(
+    file,
+    surroundings((path, content) => {
       graph.watch.set(path, content && contentHash(content))
       graph.sources.add(realPath(path))
-    },
-  })
+    }),
+  )
   if (module === undefined) return { translated: undefined, problems }
   const folder = dirname(file)
   // Read at the first problem: that of a large file takes a while.
@@ -93,6 +106,26 @@ async function translate(file: string, graph: Graph): Promise<Pick<Translation, 
   return { translated, problems }
 }
 
+function surroundings(sawFile: Surroundings['sawFile']): Surroundings {
+  return { names: Object.keys(process.env), variable: readVariable, sawFile }
+}
+
+/** Writes a config of another language as TypeScript, for a folder. */
+export async function convertConfig(file: string, folder: string): Promise<Conversion> {
+  const found = await findTranslator(dirname(realPath(file)))
+  if (found === undefined) return { code: undefined, lost: [], problems: [missing(file)] }
+  return found.convert(
+    file,
+    surroundings(() => {}),
+    folder,
+  )
+}
+
+/** The JSON Schema of the other language; undefined where the package that reads it is not installed. */
+export async function schemaOfConfigs(folder: string): Promise<object | undefined> {
+  return (await findTranslator(folder))?.schema(folder)
+}
+
 /** A problem of the code, told of the place that it was made of. */
 export function atOrigin(problem: Problem, file: string): Problem {
   const { line, column } = problem
@@ -100,8 +133,8 @@ export function atOrigin(problem: Problem, file: string): Problem {
   return { ...problem, ...(latest.get(file)?.origin(line, column ?? 1) ?? { line: 1, column: 1 }) }
 }
 
-async function findTranslator(file: string): Promise<Translator | undefined> {
-  for (const folder of [dirname(realPath(file)), process.cwd(), kernelRoot]) {
+async function findTranslator(home: string): Promise<Translator | undefined> {
+  for (const folder of [home, process.cwd(), kernelRoot]) {
     try {
       const path = createRequire(join(folder, '_')).resolve(translator)
       const module: unknown = await import(/* @vite-ignore */ pathToFileURL(path).href)

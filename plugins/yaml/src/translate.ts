@@ -40,20 +40,21 @@ export async function translate(file: string, surroundings: Surroundings): Promi
   return { module: { code, map: sourceMap(marks, file) }, problems }
 }
 
-/**
- * The config that a YAML file comes to, as data; of no use when a problem is an error. Undefined: there was nothing to read.
- *
- * @public
- */
-export async function readConfig(
-  file: string,
-  surroundings: Surroundings,
-): Promise<{ readonly config: ObjectIr | undefined; readonly problems: readonly Problem[] }> {
+export interface ConfigRead {
+  /** As data; also where a problem is an error, when it is of no use. Undefined where there is nothing to go on with. */
+  readonly config: ObjectIr | undefined
+  /** The file with those that it includes. */
+  readonly root: Node | undefined
+  readonly problems: readonly Problem[]
+}
+
+/** Reads a YAML config, and makes of it what the config comes to here. */
+export async function readConfig(file: string, surroundings: Surroundings): Promise<ConfigRead> {
   const problems = new Problems()
   const { variable } = surroundings
   const root = await readFiles(file, { ...surroundings, variable, problems })
   const gateway = root && gatewayOf(root, problems)
-  if (gateway === undefined) return { config: undefined, problems: problems.list }
+  if (gateway === undefined) return { config: undefined, root, problems: problems.list }
   const whole = overlay(gateway, gatewayTable, surroundings.names, { variable, problems })
   const listed = readPluginList(valueAt(whole, 'plugins'), { problems, plugins: new Set() })
   const reading: TableReading = { problems, plugins: new Set(listed.map(({ name }) => name)) }
@@ -63,7 +64,7 @@ export async function readConfig(
   builder.settings.set('timeoutStatus', 408)
   for (const section of [...sections, pluginsSection(listed)])
     section.map(nodeAt(whole, section.path), reading, builder)
-  return { config: builder.config(), problems: problems.list }
+  return { config: builder.config(), root, problems: problems.list }
 }
 
 const rootKeys = ['gateway', 'include']

@@ -5,7 +5,7 @@ import type { Comments, Spot } from '../read/node.ts'
  * runs, and as the one that `gateway convert` writes. `at`: the place in the YAML that asked for it; without one, that of
  * what it is in.
  */
-export type Ir = ValueIr | ListIr | ObjectIr | CallIr
+export type Ir = ValueIr | ListIr | ObjectIr | CallIr | TemplateIr
 
 export type IrSpot = Spot & { readonly comments?: Comments | undefined }
 
@@ -36,4 +36,10 @@ export interface CallIr extends Base {
   readonly from: string
   readonly name: string
   readonly args: readonly Ir[]
+}
+
+/** A text made of texts, which are values, and of calls. */
+export interface TemplateIr extends Base {
+  readonly kind: 'template'
+  readonly parts: readonly (ValueIr | CallIr)[]
 }

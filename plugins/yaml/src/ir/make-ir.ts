@@ -61,7 +61,7 @@ function fromNode(node: Node): Ir {
   return { kind: 'object', entries: new Map(entries), keys, at: node }
 }
 
-const kindsOfIr: readonly unknown[] = ['value', 'list', 'object', 'call'] satisfies Ir['kind'][]
+const kindsOfIr: readonly unknown[] = ['value', 'list', 'object', 'call', 'template'] satisfies Ir['kind'][]
 const kindsOfNode: readonly unknown[] = ['scalar', 'mapping', 'sequence'] satisfies Node['kind'][]
 
 function isIr(input: object): input is Ir {

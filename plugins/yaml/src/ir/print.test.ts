@@ -5,7 +5,8 @@ import { valueAt } from '../read/node.ts'
 import { parseYaml } from '../read/parse.ts'
 import type { ObjectIr } from './ir.ts'
 import { call, makeIr } from './make-ir.ts'
-import { printModule, quote } from './print.ts'
+import { printModule } from './print.ts'
+import { quote } from './quote.ts'
 import { sourceMap } from './source-map.ts'
 
 const read = (text: string) => parseYaml('/a/b.yaml', text, { problems: new Problems(), variable: () => undefined })
@@ -34,12 +35,7 @@ export default defineConfig({
   'a-b': null,
   __proto__x: true,
   accept: /^a\\/b$/i,
-  plugins: [
-    make({
-      k: secret.file('/o\\'k'),
-    }),
-    make2(),
-  ],
+  plugins: [make({ k: secret.file("/o'k") }), make2()],
 })
 `)
 })

@@ -1,5 +1,7 @@
 import type { Spot } from '../read/node.ts'
-import type { CallIr, Ir, ObjectIr } from './ir.ts'
+import { Imports } from './imports.ts'
+import type { Ir, ListIr, ObjectIr } from './ir.ts'
+import { quote, quoteInTemplate, quoteKey } from './quote.ts'
 import type { Mark } from './source-map.ts'
 
 export interface Printed {
@@ -7,75 +9,63 @@ export interface Printed {
   readonly marks: readonly Mark[]
 }
 
-/** Prints a config as the module that exports it. */
-export function printModule(config: ObjectIr): Printed {
+/** Comments for readers of the module, without their slashes; a line each. */
+export interface Notes {
+  /** At the top of the file. */
+  readonly header: readonly string[]
+  /** Beside what they are about, where that comes up first. */
+  readonly of: ReadonlyMap<Ir, Note>
+}
+
+export interface Note {
+  readonly before: readonly string[]
+  readonly after: readonly string[]
+}
+
+/** Prints a config as the module that exports it, in the form that Biome and Prettier give it at this width. */
+export function printModule(config: ObjectIr, notes: Notes = { header: [], of: new Map() }): Printed {
   const imports = new Imports(['defineConfig'])
   imports.collect(config)
-  const writer = new Writer(imports)
-  imports.print(writer)
+  const writer = new Writer(imports, notes.of)
+  for (const line of notes.header) writer.write(`${comment(line)}\n`)
+  for (const { at, before, specifier } of imports.lines()) {
+    writer.write('import { ')
+    // What is wrong with a name is told of it, what is wrong with a package of its specifier.
+    writer.mark(at)
+    writer.write(before)
+    writer.mark(at)
+    writer.write(`${specifier}\n`)
+  }
   writer.write('\nexport default defineConfig(')
-  writer.value(config, undefined)
+  writer.config(config)
   writer.write(')\n')
   return writer.printed()
 }
 
-/** What the calls of a config import, under names that do not collide. */
-class Imports {
-  readonly #packages = new Map<string, { readonly at: Spot | undefined; readonly names: Map<string, string> }>()
-  readonly #taken = new Set<string>()
+const width = 120
 
-  constructor(core: readonly string[]) {
-    for (const name of core) this.#add('@gateway/core', name, undefined)
-  }
+/** Of the config, these are tables, an entry a line, however short. */
+const tables: readonly string[] = ['services', 'routes']
 
-  collect(ir: Ir): void {
-    if (ir.kind === 'list') for (const item of ir.items) this.collect(item)
-    else if (ir.kind === 'object') for (const value of ir.entries.values()) this.collect(value)
-    else if (ir.kind === 'call') {
-      this.#add(ir.from, base(ir.name), ir.at)
-      for (const argument of ir.args) this.collect(argument)
-    }
-  }
-
-  nameOf({ from, name }: CallIr): string {
-    const local = this.#packages.get(from)?.names.get(base(name)) ?? base(name)
-    return local + name.slice(base(name).length)
-  }
-
-  print(writer: Writer): void {
-    for (const [from, { at, names }] of [...this.#packages].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const list = [...names].map(([name, local]) => (name === local ? name : `${name} as ${local}`))
-      writer.write('import { ')
-      // What is wrong with a name is told of it, what is wrong with a package of its specifier.
-      writer.mark(at)
-      writer.write(`${list.sort().join(', ')} } from `)
-      writer.mark(at)
-      writer.write(`${quote(from)}\n`)
-    }
-  }
-
-  #add(from: string, name: string, at: Spot | undefined): void {
-    const known = this.#packages.get(from) ?? { at, names: new Map<string, string>() }
-    this.#packages.set(from, known)
-    if (known.names.has(name)) return
-    let local = name
-    for (let count = 2; this.#taken.has(local); count++) local = `${name}${count}`
-    this.#taken.add(local)
-    known.names.set(name, local)
-  }
+/** How something is printed: the place of what it is in, the indent of its line, how much follows it on its line. */
+interface Around {
+  readonly at: Spot | undefined
+  readonly indent: string
+  readonly after: number
 }
-
-const base = (name: string) => name.split('.', 1)[0] ?? name
 
 class Writer {
   readonly #imports: Imports
+  /** Those that are not printed yet. */
+  readonly #notes: Map<Ir, Note>
   readonly #marks: Mark[] = []
   readonly #pieces: string[] = []
   #line = 0
   #column = 0
 
-  constructor(imports: Imports) {
+  constructor(imports: Imports, notes: ReadonlyMap<Ir, Note>) {
     this.#imports = imports
+    this.#notes = new Map(notes)
   }
 
   printed(): Printed {
@@ -93,60 +83,131 @@ class Writer {
     if (at !== undefined) this.#marks.push({ line: this.#line, column: this.#column, at })
   }
 
-  /** `outer`: the place of what it is in. */
-  value(ir: Ir, outer: Spot | undefined, indent = ''): void {
-    const at = ir.at ?? outer
+  config(config: ObjectIr): void {
+    this.#object(config, { at: undefined, indent: '', after: 1 }, false, tables)
+  }
+
+  #value(ir: Ir, around: Around, flat = this.#fits(ir, around)): void {
+    const at = ir.at ?? around.at
     this.mark(at)
-    if (ir.kind === 'value') this.write(ir.value instanceof RegExp ? String(ir.value) : quoteAny(ir.value))
+    if (ir.kind === 'object') this.#object(ir, { ...around, at }, flat)
+    else if (ir.kind === 'list') this.#list(ir, { ...around, at }, flat)
     else if (ir.kind === 'call') {
       this.write(`${this.#imports.nameOf(ir)}(`)
       for (const [index, argument] of ir.args.entries()) {
         if (index > 0) this.write(', ')
-        this.value(argument, at, indent)
+        this.#value(argument, { ...around, at, after: around.after + 1 }, flat || argument.kind === 'value')
       }
       this.write(')')
-    } else if (ir.kind === 'list') this.#list(ir.items, at, indent)
-    else this.#object(ir, at, indent)
+    } else if (ir.kind === 'template') {
+      this.write('`')
+      for (const part of ir.parts) {
+        const isText = part.kind === 'value'
+        this.write(isText ? quoteInTemplate(String(part.value)) : '${')
+        if (!isText) this.#value(part, { ...around, at }, true)
+        if (!isText) this.write('}')
+      }
+      this.write('`')
+    } else this.write(literal(ir.value))
   }
 
-  #list(items: readonly Ir[], at: Spot | undefined, indent: string): void {
-    const inner = `${indent}  `
-    const flat = items.every(item => item.kind === 'value')
+  #list({ items }: ListIr, around: Around, flat: boolean): void {
+    const inner = { ...around, indent: `${around.indent}  `, after: 1 }
     this.write('[')
     for (const [index, item] of items.entries()) {
-      this.write(flat ? (index > 0 ? ', ' : '') : `\n${inner}`)
-      this.value(item, at, inner)
-      if (!flat) this.write(',')
+      if (flat) {
+        if (index > 0) this.write(', ')
+        this.#value(item, inner, true)
+      } else this.#lineOf(item, inner, () => this.#value(item, inner))
     }
-    this.write(flat ? ']' : `\n${indent}]`)
+    this.write(flat ? ']' : `\n${around.indent}]`)
   }
 
-  #object({ entries, keys }: ObjectIr, at: Spot | undefined, indent: string): void {
+  #object({ entries, keys }: ObjectIr, around: Around, flat: boolean, expanded: readonly string[] = []): void {
     if (entries.size === 0) return this.write('{}')
-    const inner = `${indent}  `
+    const inner = { ...around, indent: `${around.indent}  `, after: 1 }
+    let count = 0
     this.write('{')
     for (const [key, value] of entries) {
-      this.write(`\n${inner}`)
-      this.mark(keys?.get(key) ?? value.at ?? at)
-      this.write(`${quoteKey(key)}: `)
-      this.value(value, at, inner)
-      this.write(',')
+      const print = (isFlat?: boolean) => {
+        this.mark(keys?.get(key) ?? value.at ?? around.at)
+        this.write(`${quoteKey(key)}:`)
+        const breaks = isFlat === undefined && value.kind === 'value' && this.#breaksAfter(key, value, inner)
+        this.write(breaks ? `\n${inner.indent}  ` : ' ')
+        this.#value(value, inner, isFlat)
+      }
+      if (flat) {
+        this.write(count++ > 0 ? ', ' : ' ')
+        print(true)
+      } else this.#lineOf(value, inner, () => print(expanded.includes(key) ? false : undefined))
     }
-    this.write(`\n${indent}}`)
+    this.write(flat ? ' }' : `\n${around.indent}}`)
+  }
+
+  /** A line, or several, of what is in a list or an object, with its notes. */
+  #lineOf(ir: Ir, { indent }: Around, print: () => void): void {
+    const note = this.#notes.get(ir)
+    this.#notes.delete(ir)
+    for (const line of note?.before ?? []) this.write(`\n${indent}${comment(line)}`)
+    this.write(`\n${indent}`)
+    const first = this.#line
+    print()
+    this.write(',')
+    const { after = [] } = note ?? {}
+    const isBeside = after.length === 1 && first === this.#line
+    for (const line of after) this.write(isBeside ? ` ${comment(line)}` : `\n${indent}${comment(line)}`)
+  }
+
+  /** A text that is too long for its line goes to the next one. */
+  #breaksAfter(key: string, value: Ir & { kind: 'value' }, around: Around): boolean {
+    return typeof value.value === 'string' && quoteKey(key).length > 2 && !this.#fits(value, around, 1)
+  }
+
+  #fits(ir: Ir, { after }: Around, more = 0): boolean {
+    return this.#room(ir, width - this.#column - after - more) >= 0
+  }
+
+  /** What is left of so many columns after this on one line; less than none also where it takes several. */
+  #room(ir: Ir, columns: number, within = false): number {
+    if (columns < 0 || (within && this.#notes.has(ir))) return -1
+    if (ir.kind === 'value') return columns - literal(ir.value).length
+    if (ir.kind === 'template') {
+      const lengths = ir.parts.map(part => (part.kind === 'value' ? quoteInTemplate(String(part.value)).length : 3))
+      const others = ir.parts.filter(part => part.kind !== 'value')
+      return this.#roomOf(others, columns - 2 - lengths.reduce((sum, length) => sum + length, 0), 0)
+    }
+    if (ir.kind === 'call') return this.#roomOf(ir.args, columns - this.#imports.nameOf(ir).length - 2, 2)
+    if (ir.kind === 'list') return isMatrix(ir) ? -1 : this.#roomOf(ir.items, columns - 2, 2)
+    if (ir.entries.size === 0) return columns - 2
+    let left = columns - 2
+    for (const [key, value] of ir.entries) {
+      left = this.#room(value, left - quoteKey(key).length - 4, true)
+      if (left < 0) return left
+    }
+    return left
+  }
+
+  #roomOf(all: readonly Ir[], columns: number, between: number): number {
+    let left = columns + between
+    for (const ir of all) {
+      left = this.#room(ir, left - between, true)
+      if (left < 0) return left
+    }
+    return all.length === 0 ? columns : left
   }
 }
 
-export function quote(text: string): string {
-  const json = JSON.stringify(text).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
-  return `'${json.slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`
+/** Several lists or objects of several entries each go on lines of their own. */
+function isMatrix({ items }: ListIr): boolean {
+  if (items.length < 2) return false
+  return (
+    items.every(item => item.kind === 'object' && item.entries.size > 1) ||
+    items.every(item => item.kind === 'list' && item.items.length > 1)
+  )
 }
 
-function quoteAny(value: string | number | boolean | null): string {
+function literal(value: string | number | boolean | null | RegExp): string {
   return typeof value === 'string' ? quote(value) : String(value)
 }
 
-function quoteKey(key: string): string {
-  // Written plainly, it would set the prototype.
-  if (key === '__proto__') return "['__proto__']"
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? key : quote(key)
-}
+const comment = (line: string) => `//${line === '' || line.startsWith(' ') ? '' : ' '}${line}`.trimEnd()

@@ -2,6 +2,19 @@ import type { Reference } from './node.ts'
 
 const reference = /\$(?:\$(?=\{)|\{([A-Za-z_]\w*)(?::-([^}]*))?\})/g
 
+/** A text in the pieces that it is made of. */
+export function piecesOf(written: string): readonly (string | Reference)[] {
+  const pieces: (string | Reference)[] = []
+  let end = 0
+  for (const match of written.matchAll(reference)) {
+    const [whole, name, fallback] = match
+    pieces.push(written.slice(end, match.index) + (name === undefined ? '$' : ''))
+    if (name !== undefined) pieces.push({ name, fallback })
+    end = match.index + whole.length
+  }
+  return [...pieces, written.slice(end)]
+}
+
 export interface Expanded {
   readonly text: string
   readonly references: readonly Reference[]

@@ -18,7 +18,7 @@ export function overlay(gateway: Mapping, fields: Table<Fields>, names: Iterable
   const settings = new Map(settingsOf(fields, []))
   let result = gateway
   for (const name of names) {
-    if (!name.startsWith(prefix)) continue
+    if (!isOverlay(name)) continue
     const text = reading.variable(name)
     if (text === undefined) continue
     const setting = settings.get(name)
@@ -65,4 +65,9 @@ function withValue(mapping: Mapping, [key = '', ...rest]: readonly string[], val
   if (rest.length > 0 && inner !== undefined && inner.kind !== 'mapping' && !isNull(inner)) return mapping
   const entry = { key: known?.key ?? value, value: rest.length === 0 ? value : withValue(base, rest, value) }
   return { ...mapping, entries: new Map(mapping.entries).set(key, entry) }
+}
+
+/** Whether a variable of this name has a say in files. */
+export function isOverlay(name: string): boolean {
+  return name.startsWith(prefix)
 }

@@ -53,7 +53,7 @@ export function parseYaml(file: string, text: string, reading: Reading): Node | 
     problems.warning(at(second.range[0]), 'is a second document, which is not read: only the first one is')
   }
   if (first.errors.length > 0 || first.contents === null) return undefined
-  return new Converter(source, reading).convert(first.contents, undefined, 0)
+  return new Converter(source, reading).convert(first.contents, commentsAround(first.commentBefore, first.comment), 0)
 }
 
 /** What the parser says of what it could not follow is said of itself. */
@@ -186,8 +186,10 @@ function textOf({ source, value }: YamlScalar): string {
 }
 
 function commentsOf(key: ParsedNode, value: ParsedNode): Comments | undefined {
-  const before = key.commentBefore ?? (isCollection(value) ? value.commentBefore : undefined)
-  const after = value.comment
+  return commentsAround(key.commentBefore ?? (isCollection(value) ? value.commentBefore : undefined), value.comment)
+}
+
+function commentsAround(before: string | null | undefined, after: string | null | undefined): Comments | undefined {
   if (!before && !after) return undefined
   return { ...(before ? { before } : {}), ...(after ? { after } : {}) }
 }

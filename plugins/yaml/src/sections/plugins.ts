@@ -5,13 +5,13 @@ import type { Given } from '../table/given.ts'
 import { readField, type TableReading } from '../table/read-field.ts'
 import type { Section } from './section.ts'
 
-const entry = table({
+export const pluginEntry = table({
   package: text({ says: 'The package, or the path of a file, from the folder of this one.', required: true }),
   export: text({ says: "What it exports the plugin as; the last part of the package's name, where this is absent." }),
   options: anything({ says: "The plugin's options." }),
 })
 
-const entries = list(either({ scalar: text(), mapping: entry }), {
+const entries = list(either({ scalar: text(), mapping: pluginEntry }), {
   says: 'Plugins by name, with options of their own.',
 })
 
@@ -33,12 +33,12 @@ export function readPluginList(node: Node | undefined, reading: TableReading): r
     } = 'value' in given ? { package: given, export: undefined, options: undefined } : given
     return from === undefined
       ? []
-      : [{ from: from.value, name: name?.value ?? nameFrom(from.value), options, at: from.node }]
+      : [{ from: from.value, name: name?.value ?? exportOf(from.value), options, at: from.node }]
   })
 }
 
 /** `@acme/gateway-audit-log` exports `auditLog`, as a rule. */
-function nameFrom(specifier: string): string {
+export function exportOf(specifier: string): string {
   const last = specifier.split('/').at(-1) ?? ''
   const words = last.replace(/\.\w+$/, '').replace(/^gateway-(?:plugin-)?/, '')
   return words.replace(/[^A-Za-z0-9]+(.)?/g, (_gap, letter: string | undefined) => letter?.toUpperCase() ?? '')

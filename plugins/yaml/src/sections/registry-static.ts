@@ -24,7 +24,7 @@ const serviceTable = table(
     type: text({ says: 'What its instances speak.', default: 'http' }),
     instances: list(instanceTable, { says: 'Where it runs, at least one.', required: true }),
   },
-  { plugins: true },
+  { plugins: 'service' },
 )
 
 export const staticTable = table({ services: list(serviceTable, { says: 'At least one.', required: true }) })

@@ -44,7 +44,7 @@ export const router: Section = {
   path: 'router',
   field: table({
     ...routerKeys,
-    rules: list(table(allKeys, { plugins: true }), { says: 'Which requests go to which service, at least one.' }),
+    rules: list(table(allKeys, { plugins: 'route' }), { says: 'Which requests go to which service, at least one.' }),
   }),
   map(node, reading, gateway) {
     const { problems } = gateway

@@ -40,12 +40,15 @@ export interface Leaf<T> extends NumberAbout {
   readonly lone?: boolean
 }
 
+/** Which options of a plugin stand under its name: those of routes, or those of services. */
+export type PluginOptions = 'route' | 'service'
+
 /** A mapping with known keys. */
 export interface Table<K extends Fields> extends About {
   readonly kind: 'table'
   readonly keys: K
   /** Names of plugins are keys as well, with the options that these take here. */
-  readonly plugins?: boolean
+  readonly plugins?: PluginOptions
 }
 
 export interface List<F extends Field> extends About {
@@ -129,7 +132,10 @@ export function texts(about: About & { readonly lone?: boolean } = {}): Leaf<rea
 export function integers(about: About = {}): Leaf<readonly number[]> {
   return { kind: 'leaf', type: 'integers', ...about }
 }
-export function table<const K extends Fields>(keys: K, about: About & { readonly plugins?: boolean } = {}): Table<K> {
+export function table<const K extends Fields>(
+  keys: K,
+  about: About & { readonly plugins?: PluginOptions } = {},
+): Table<K> {
   return { kind: 'table', keys, ...about }
 }
 export function list<F extends Field>(item: F, about: About = {}): List<F> {

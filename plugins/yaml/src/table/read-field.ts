@@ -97,9 +97,9 @@ const readers: {
   table(field, node, reading) {
     if (node.kind !== 'mapping') return wrong(node, 'a mapping', reading)
     const given: Record<PropertyKey, unknown> = readKeys(field.keys, node, reading)
-    checkKeys(node, Object.keys(field.keys), reading, field.plugins)
+    checkKeys(node, Object.keys(field.keys), reading, field.plugins !== undefined)
     given[nodeKey] = node
-    given[ofPlugins] = field.plugins === true ? pluginOptions(node, field.keys, reading) : new Map()
+    given[ofPlugins] = field.plugins !== undefined ? pluginOptions(node, field.keys, reading) : new Map()
     return given as GivenTable<Fields>
   },
   list(field, node, reading) {
