@@ -1,8 +1,8 @@
 import type { CallIr, Ir, ListIr, ObjectIr, TemplateIr, ValueIr } from '../ir/ir.ts'
-import { call } from '../ir/make-ir.ts'
+import { call, type Input } from '../ir/make-ir.ts'
 import { piecesOf } from '../read/expand.ts'
 import type { Reference, Scalar } from '../read/node.ts'
-import { toFlag, toNumber } from '../table/coerce.ts'
+import { toFlag, toNumber, toText } from '../table/coerce.ts'
 
 /** Where the types want one of a few words, or a name that the config itself has, a text of the environment will not do. */
 const words: ReadonlySet<string> = new Set([
@@ -67,45 +67,45 @@ function scalarOf({ at }: Ir): Scalar | undefined {
   return node !== undefined && node.references.length > 0 ? node : undefined
 }
 
-function carry(ir: ValueIr, node: Scalar, key: string): CallIr | TemplateIr | undefined {
-  const { value, at } = ir
+/** Undefined where what was read is no more to be seen in the value: `weight: 0` of what is not healthy. */
+function carry({ value, at }: ValueIr, node: Scalar, key: string): CallIr | TemplateIr | undefined {
   const pieces = piecesOf(node.written ?? node.text).filter(piece => piece !== '')
-  const [only, ...others] = pieces
-  if (typeof value === 'number') return single(only, others, 'number', fallback => toNumber(scalarFor(fallback, node)))
-  if (typeof value === 'boolean') return single(only, others, 'boolean', fallback => toFlag(scalarFor(fallback, node)))
-  if (typeof value !== 'string' || words.has(key)) return undefined
-  if (value === node.text && others.length === 0) return single(only, [], 'string', fallback => fallback)
-  const [before, after, ...more] = value.split(node.text)
-  if (before === undefined || after === undefined || more.length > 0) return undefined
-  // The path of a match has to begin with a slash, in its type as well.
-  if (key === 'match' && !before.includes('/') && !(typeof only === 'string' && only.startsWith('/'))) return undefined
-  // A duration and the like: a number with its unit.
-  const isNumber = others.length === 0 && /^\d+$/.test(node.text) && value !== node.text
-  const parts = [before, ...pieces, after].flatMap((piece): readonly (ValueIr | CallIr)[] => {
-    if (piece === '') return []
-    if (typeof piece === 'string') return [{ kind: 'value', value: piece }]
-    return [isNumber ? read('number', piece, Number) : read('string', piece, text => text)]
-  })
-  return { kind: 'template', parts, at }
-
-  function single<T extends string | number | boolean>(
-    piece: string | Reference | undefined,
-    rest: readonly unknown[],
-    type: string,
-    parse: (fallback: string) => T | undefined,
-  ): CallIr | undefined {
-    if (typeof piece !== 'object' || rest.length > 0) return undefined
-    return { ...read(type, piece, parse), at }
+  const [only] = pieces.length === 1 ? pieces : []
+  const whole = typeof only === 'object' ? only : undefined
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    const [type, parse] = typeof value === 'number' ? (['number', toNumber] as const) : (['boolean', toFlag] as const)
+    return whole && parse(node) === value ? read(type, whole, parse, node) : undefined
   }
+  if (typeof value !== 'string' || node.text === '' || words.has(key)) return undefined
+  if (value === node.text && whole !== undefined) return read('string', whole, toText, node)
+  const [before = '', after, ...more] = value.split(node.text)
+  if (after === undefined || more.length > 0) return undefined
+  // The path of a match has to begin with a slash, in its type as well.
+  const [first] = pieces
+  if (key === 'match' && !(typeof first === 'string' && first.startsWith('/'))) return undefined
+  // A duration and the like: a number with its unit.
+  const isNumber = whole !== undefined && value !== node.text && toNumber(node) !== undefined
+  const parts: (ValueIr | CallIr)[] = []
+  for (const piece of [before, ...pieces, after]) {
+    if (typeof piece === 'string') parts.push({ kind: 'value', value: piece })
+    else {
+      const call = isNumber ? read('number', piece, toNumber, node) : read('string', piece, toText, node)
+      if (call === undefined) return undefined
+      parts.push(call)
+    }
+  }
+  return { kind: 'template', parts, at }
 }
 
+/** A call that reads a variable, with what it is where it is not set; undefined where that is of another type. */
 function read(
-  type: string,
+  type: 'string' | 'number' | 'boolean',
   { name, fallback }: Reference,
-  parse: (fallback: string) => string | number | boolean | undefined,
-): CallIr {
-  const otherwise = fallback === undefined ? undefined : parse(fallback)
-  return call('@gateway/core', `env.${type}`, otherwise === undefined ? [name] : [name, { default: otherwise }])
+  parse: (scalar: Scalar) => string | number | boolean | undefined,
+  node: Scalar,
+): CallIr | undefined {
+  const from = (args: readonly Input[]) => call('@gateway/core', `env.${type}`, args, node)
+  if (fallback === undefined) return from([name])
+  const otherwise = parse({ ...node, text: fallback })
+  return otherwise === undefined ? undefined : from([name, { default: otherwise }])
 }
-
-const scalarFor = (text: string, node: Scalar): Scalar => ({ ...node, text })

@@ -158,9 +158,9 @@ class Writer {
     for (const line of after) this.write(isBeside ? ` ${comment(line)}` : `\n${indent}${comment(line)}`)
   }
 
-  /** A text that is too long for its line goes to the next one. */
+  /** A text that is too long for its line goes to the next one, where that wins enough. */
   #breaksAfter(key: string, value: Ir & { kind: 'value' }, around: Around): boolean {
-    return typeof value.value === 'string' && quoteKey(key).length > 2 && !this.#fits(value, around, 1)
+    return typeof value.value === 'string' && quoteKey(key).length > 4 && !this.#fits(value, around, 1)
   }
 
   #fits(ir: Ir, { after }: Around, more = 0): boolean {
