@@ -21,7 +21,7 @@ export function yamlFile({ services, rules, sections = '' }: Parts): string {
       services:
 ${listed.join('')}  router:
     rules:
-${indented(rules, 6)}${indented(sections, 2)}`
+${indented(rules, 6)}\n${indented(sections, 2)}`
 }
 
 function indented(text: string, by: number): string {
