@@ -10,7 +10,7 @@ export interface Parts {
   readonly sections?: string
 }
 
-export function yamlFile({ services, rules, sections = '' }: Parts): string {
+function yamlFile({ services, rules, sections = '' }: Parts): string {
   const listed = Object.entries(services).map(([name, ports]) => {
     const instances = ports.map(port => `{ address: 127.0.0.1, port: ${port} }`)
     return `        - { name: ${name}, instances: [${instances.join(', ')}] }\n`
