@@ -91,6 +91,12 @@ rateLimitStorage: { default: shared, stores: { shared: { type: redis }, other: {
       ],
     ],
     [
+      'a circuit of a service, whose rules have none',
+      'circuitBreaker: { enabled: true, services: { s: { maxFailures: 2, failureThreshold: 7 } } }',
+      '',
+      ["closeAfter: 1 } } }, routes: { r: { service: 's', match: 'ANY /orders/*' } }"],
+    ],
+    [
       'retries',
       'retry: { enabled: true, default: { maxAttempts: 4, initialDelay: 50, maxDelay: 20 } }',
       '',
@@ -218,6 +224,16 @@ middleware: { authz: { rbac: { enabled: true, policies: [{ name: p, roles: { a: 
         '11:113 warning holds "users:read", and no rule has a service or a path "users" [a resource is a path: "/users*:read"]',
         '11:95 warning names the role "b", which is not in this policy',
         '11:148 warning names the role "c", which is not in this policy',
+      ],
+    ],
+    [
+      'paths without a slash, paths that need permission all the same',
+      `auth: { required: true, skipPaths: ['', /a], ${jwt} }
+middleware: { authz: { rbac: { enabled: true, skipPaths: [/a/b, /c], policies: [] } } }`,
+      '',
+      [
+        '10:38 error holds "", which must begin with a slash',
+        '11:58 warning is not done: who has to be known needs permission, too: name these paths in auth.skipPaths',
       ],
     ],
     [

@@ -86,18 +86,20 @@ describe('auth', () => {
 
   test('skipPaths: beginnings of paths; a rule that takes more has the rest closed; what a rule says goes before', async () => {
     const { status } = await started(
-      `auth:\n  required: true\n  skipPaths: [/public/, /health, '/docs/*']${jwt}`,
+      `auth:\n  required: true\n  skipPaths: [/public/, /health, '/docs/*', /a/free]${jwt}`,
       `
 - { id: all, path: /*, serviceName: s }
 - { id: posts, path: /posts, methods: [POST], serviceName: s }
 - { id: healthz, path: /healthz, serviceName: s }
 - { id: docs, path: /docs/*, serviceName: s }
+- { id: two, path: '/a/:b/:c', serviceName: s }
 - { id: keys, path: /public/keys, serviceName: s, authRequired: true }
 `,
     )
-    for (const path of ['/public/a', '/public/a/b', '/health', '/health/live', '/healthz', '/docs/a'])
+    for (const path of ['/public/a', '/public/a/b', '/health', '/health/live', '/healthz', '/docs/a', '/a/free/c'])
       expect(await status(`GET ${path}`), path).toBe(200)
-    for (const path of ['/', '/public', '/healthy', '/public/keys']) expect(await status(`GET ${path}`), path).toBe(401)
+    for (const path of ['/', '/public', '/healthy', '/public/keys', '/a/b/c', '/a/freely/c'])
+      expect(await status(`GET ${path}`), path).toBe(401)
     expect(await status('POST /posts')).toBe(401)
   })
 })

@@ -41,23 +41,43 @@ export function divideRules(gateway: Builder, scope: Scope): void {
   if (!scope.text.startsWith('/')) return
   for (const pattern of patternsOf(scope)) {
     const claims = [...gateway.rules.values()].flatMap(rule =>
-      [...rule.routes].flatMap(([name, path]) => (includes(path, pattern) ? [{ rule, name, path }] : [])),
+      [...rule.routes].map(([name, path]) => ({ rule, name, path })),
     )
-    for (const claim of claims) {
-      if (claim.path === pattern || covers(scope, claim.path)) continue
-      const nearer = claims.filter(other => other.path !== claim.path && includes(claim.path, other.path))
+    for (const { rule, name, path } of claims) {
+      const within = covers(scope, path) ? undefined : common(path, pattern)
+      if (within === undefined || within === path) continue
+      const nearer = claims.filter(
+        other => other.path !== path && includes(path, other.path) && includes(other.path, within),
+      )
       const methods = without(
-        claim.rule.asked.methods,
-        nearer.map(({ rule }) => rule.asked.methods),
+        rule.asked.methods,
+        nearer.map(other => other.rule.asked.methods),
       )
       if (methods === 'none') continue
-      const name = `${claim.name} (${pattern})`
-      const route = claim.rule.member(name)
-      claim.rule.routes.set(name, pattern)
-      route.set('match', `${methods?.length === 1 ? methods[0] : 'ANY'} ${pattern}`)
+      const routeName = `${name} (${within})`
+      const route = rule.member(routeName)
+      rule.routes.set(routeName, within)
+      route.set('match', `${methods?.length === 1 ? methods[0] : 'ANY'} ${within}`)
       if (methods !== undefined && methods.length > 1) route.set('methods', methods)
     }
   }
+}
+
+/** The paths that two patterns have in common, of which the second has no parameters; undefined: none. */
+function common(path: string, other: string): string | undefined {
+  const segments = path.slice(1).split('/')
+  const others = other.slice(1).split('/')
+  const found: string[] = []
+  for (const [index, segment] of segments.entries()) {
+    const literal = others[index]
+    const isLast = index === segments.length - 1
+    if (literal === undefined) return undefined
+    if (literal === '*' && index === others.length - 1) return `/${[...found, ...segments.slice(index)].join('/')}`
+    if (segment === '*' && isLast) return `/${[...found, ...others.slice(index)].join('/')}`
+    if (segment.startsWith(':') ? literal === '' : segment !== literal) return undefined
+    found.push(literal)
+  }
+  return segments.length === others.length ? `/${found.join('/')}` : undefined
 }
 
 type Methods = Rule['asked']['methods']

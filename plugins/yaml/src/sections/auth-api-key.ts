@@ -56,7 +56,7 @@ function holderOf(given: GivenOf<typeof keyTable>, hashed: boolean, { problems }
   }
   if (key?.value === '') problems.error(key, 'must not be empty')
   const hash = hashed
-    ? key?.map(digits => `sha256:${digits.toLowerCase()}`)
+    ? key?.map(digits => `sha256:${digits}`)
     : key && call('@gateway/yaml', 'keyHash', [secretText(key)], key.node)
   return {
     hash,

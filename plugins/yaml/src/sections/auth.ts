@@ -1,9 +1,9 @@
 import type { Builder } from '../build/builder.ts'
-import type { Rule } from '../build/rule.ts'
 import type { Input } from '../ir/make-ir.ts'
 import { authOf } from '../rules/auth.ts'
-import { covers, divideRules, prefixScope } from '../rules/scope.ts'
+import { covers, divideRules, prefixScope, type Scope } from '../rules/scope.ts'
 import { flag, type GivenOf, node, table, texts } from '../table/field.ts'
+import type { Given } from '../table/given.ts'
 import { apiKeysOf, apiKeyTable } from './auth-api-key.ts'
 import { issuerOf, jwtTable, placeOf } from './auth-jwt.ts'
 import { type GivenOAuth, oauthIssuers, oauthPlace } from './auth-oauth.ts'
@@ -25,13 +25,6 @@ export interface Guards {
   readonly auth: GivenAuth | undefined
   readonly oauth: GivenOAuth | undefined
   readonly rbac: GivenRbac | undefined
-}
-
-const open = new WeakSet<Rule>()
-
-/** Has a rule that no file named, such as one for probes, ask for nothing. */
-export function letAnybodyIn(rule: Rule): void {
-  open.add(rule)
 }
 
 /** Comes after the rules, whose own wishes it fulfils. */
@@ -58,21 +51,20 @@ export function mapAuth(guards: Guards, gateway: Builder): void {
   const scopes = [...(auth?.requiredScopes?.value ?? []), ...(oauth?.requireScopes?.value ?? [])]
   options.set('default.optional', strict ? undefined : 'lenient')
   options.set('default.scopes', scopes.length > 0 ? [...new Set(scopes)] : undefined)
-  const skipped = (auth?.skipPaths?.value ?? []).map(prefixScope)
+  const skipped = scopesOf(auth?.skipPaths, gateway)
   if (rbac !== undefined) {
     mapRbac(rbac, options, gateway)
-    if (auth?.required?.value !== true && oauth === undefined)
-      skipped.push(...(rbac.skipPaths?.value ?? []).map(prefixScope))
-    else if (rbac.skipPaths?.value.length)
-      problems.unsupported(
-        rbac.skipPaths,
-        'who has to be known needs permission, too: name these paths in auth.skipPaths',
-      )
+    const permitted = scopesOf(rbac.skipPaths, gateway)
+    if (auth?.required?.value !== true && oauth === undefined) skipped.push(...permitted)
+    else if (rbac.skipPaths && !permitted.every(({ text }) => skipped.some(scope => text.startsWith(scope.text)))) {
+      const reason = 'who has to be known needs permission, too: name these paths in auth.skipPaths'
+      problems.unsupported(rbac.skipPaths, reason)
+    }
   }
   for (const scope of skipped) divideRules(gateway, scope)
   gateway.everyRoute((route, path, rule) => {
     const asked = authOf(rule)
-    const isSkipped = open.has(rule) || skipped.some(scope => covers(scope, path))
+    const isSkipped = skipped.some(scope => covers(scope, path))
     if (asked?.required?.value === false || (isSkipped && asked?.required === undefined))
       return route.set('auth', false)
     if (asked === undefined) return
@@ -83,6 +75,15 @@ export function mapAuth(guards: Guards, gateway: Builder): void {
       asked.scopes?.map(own => [...new Set([...scopes, ...own])]),
     )
     if (!route.has('auth') && asked.required !== undefined) route.set('auth', {})
+  })
+}
+
+function scopesOf(paths: Given<readonly string[]> | undefined, { problems }: Builder): Scope[] {
+  return (paths?.value ?? []).flatMap(path => {
+    if (path.startsWith('/')) return prefixScope(path)
+    // An empty one would let everybody in everywhere.
+    if (paths) problems.error(paths, `holds "${path}", which must begin with a slash`)
+    return []
   })
 }
 

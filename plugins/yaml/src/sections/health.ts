@@ -3,7 +3,6 @@ import { Rule } from '../build/rule.ts'
 import type { Input } from '../ir/make-ir.ts'
 import { either, flag, type GivenOf, integer, mapOf, node, seconds, table, text, texts } from '../table/field.ts'
 import type { Given } from '../table/given.ts'
-import { letAnybodyIn } from './auth.ts'
 import { section } from './section.ts'
 import { inSecondsOrDefault } from './units.ts'
 
@@ -72,7 +71,6 @@ export function addEndpoint(
   route.set('listener', listener)
   route.set('reply', { status: 200 })
   route.set('health', { endpoint })
-  letAnybodyIn(rule)
   gateway.rules.set(name, rule)
 }
 
