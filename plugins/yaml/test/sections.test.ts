@@ -233,7 +233,7 @@ middleware: { authz: { rbac: { enabled: true, skipPaths: [/a/b, /c], policies: [
       '',
       [
         '10:38 error holds "", which must begin with a slash',
-        '11:58 warning is not done: who has to be known needs permission, too: name these paths in auth.skipPaths',
+        '11:60 warning is not done: who has to be known needs permission, too: name these paths in auth.skipPaths',
       ],
     ],
     [
