@@ -1,50 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, test, vi } from 'vitest'
-import { type Translation, translate } from '../src/index.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
-afterAll(() => rmSync(folder, { recursive: true }))
-
-interface Surrounding {
-  readonly variables?: Readonly<Record<string, string>>
-  readonly files?: Readonly<Record<string, string>>
-}
-
-async function translated(text: string, { variables = {}, files = {} }: Surrounding = {}): Promise<Translation> {
-  for (const [name, content] of Object.entries({ ...files, 'gateway.yaml': text }))
-    writeFileSync(join(folder, name), content)
-  return translate(join(folder, 'gateway.yaml'), {
-    names: Object.keys(variables),
-    variable: name => variables[name] || undefined,
-    sawFile: () => {},
-  })
-}
-
-/** `line:column severity CODE message`, of another file than the first with its name before. */
-async function told(text: string, surrounding?: Surrounding): Promise<string[]> {
-  const { problems } = await translated(text, surrounding)
-  return problems.map(({ severity, code, message, file = '', line, column, hint }) => {
-    const name = file.slice(folder.length + 1)
-    const place = `${name === 'gateway.yaml' ? '' : `${name}:`}${line}:${column}`
-    return `${place} ${severity} ${code} ${message}${hint === undefined ? '' : ` [${hint}]`}`
-  })
-}
-
-/** A file that is right, with something in it changed or added. */
-function file({ gateway = '', rules = '', instance = '', rule = 'path: /a' } = {}): string {
-  return `gateway:
-  registry:
-    static:
-      services:
-        - name: a
-          instances: [{ address: 127.0.0.1, port: 3000 ${instance} }]
-  router:
-    rules:
-      - { serviceName: a, ${rule} }
-${rules}${gateway}`
-}
+import { describe, expect, test, vi } from 'vitest'
+import { file, told, translated } from './told.ts'
 
 test('the file that the others are made of is right', async () => expect(await told(file())).toEqual([]))
 

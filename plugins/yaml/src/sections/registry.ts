@@ -1,4 +1,5 @@
 import { anything, node, table, text } from '../table/field.ts'
+import { composeTable, dockerTable, mapCompose, mapDocker } from './registry-docker.ts'
 import { mapStatic, staticTable } from './registry-static.ts'
 import { section } from './section.ts'
 
@@ -9,20 +10,22 @@ const keys = table({
     oneOf: ['static', 'docker', 'docker-compose', 'dockercompose', 'kubernetes'],
   }),
   static: staticTable,
-  docker: anything(),
-  dockerCompose: anything(),
-  dockercompose: anything(),
-  kubernetes: anything(),
+  docker: dockerTable,
+  dockerCompose: composeTable,
+  dockercompose: composeTable,
+  kubernetes: anything({ says: 'Not read yet.' }),
 })
 
 /** Comes before the rules, which name its services. */
 export const registry = section('registry', keys, (registry, gateway) => {
-  if (registry?.type !== undefined && registry.type.value !== 'static') {
+  const type = registry?.type
+  if (type?.value === 'docker') return mapDocker(registry?.docker, type.node, gateway)
+  if (type?.value === 'docker-compose' || type?.value === 'dockercompose')
+    return mapCompose(registry?.dockerCompose ?? registry?.dockercompose, type.node, gateway)
+  if (type?.value === 'kubernetes') {
     // Whatever rules name is taken to be there: what is wrong is told of once.
     gateway.discover = service => service.set('targets', ['http://missing.invalid'])
-    return gateway.problems.error(registry.type, `"${registry.type.value}" needs a plugin that does not exist yet`, {
-      code: 'CONFIG_UNSUPPORTED',
-    })
+    return gateway.problems.error(type, '"kubernetes" is not read from YAML yet', { code: 'CONFIG_UNSUPPORTED' })
   }
   if (registry?.static !== undefined) return mapStatic(registry.static, gateway)
   const message = 'has no services: list them under registry.static.services'

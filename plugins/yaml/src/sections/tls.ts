@@ -95,7 +95,8 @@ export function backendTls(tls: GivenOf<typeof backendTlsTable>, gateway: Builde
   }
 }
 
-function contentOf(path: Given<string> | undefined, { problems }: Builder): Input {
+/** The text of a file, read when the config is loaded. */
+export function contentOf(path: Given<string> | undefined, { problems }: Builder): Input {
   if (path === undefined) return undefined
   try {
     accessSync(path.value, constants.R_OK)
