@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { file, told, translated } from './told.ts'
+import { translate } from '../src/index.ts'
+import { file, folder, told, translated } from './told.ts'
 
 test('the file that the others are made of is right', async () => expect(await told(file())).toEqual([]))
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { type Translation, translate } from '../src/index.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
+export const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 interface Surrounding {

@@ -1,5 +1,6 @@
-import { anything, node, table, text } from '../table/field.ts'
+import { node, table, text } from '../table/field.ts'
 import { composeTable, dockerTable, mapCompose, mapDocker } from './registry-docker.ts'
+import { kubernetesTable, mapKubernetes } from './registry-kubernetes.ts'
 import { mapStatic, staticTable } from './registry-static.ts'
 import { section } from './section.ts'
 
@@ -13,7 +14,7 @@ const keys = table({
   docker: dockerTable,
   dockerCompose: composeTable,
   dockercompose: composeTable,
-  kubernetes: anything({ says: 'Not read yet.' }),
+  kubernetes: kubernetesTable,
 })
 
 /** Comes before the rules, which name its services. */
@@ -22,11 +23,7 @@ export const registry = section('registry', keys, (registry, gateway) => {
   if (type?.value === 'docker') return mapDocker(registry?.docker, type.node, gateway)
   if (type?.value === 'docker-compose' || type?.value === 'dockercompose')
     return mapCompose(registry?.dockerCompose ?? registry?.dockercompose, type.node, gateway)
-  if (type?.value === 'kubernetes') {
-    // Whatever rules name is taken to be there: what is wrong is told of once.
-    gateway.discover = service => service.set('targets', ['http://missing.invalid'])
-    return gateway.problems.error(type, '"kubernetes" is not read from YAML yet', { code: 'CONFIG_UNSUPPORTED' })
-  }
+  if (type?.value === 'kubernetes') return mapKubernetes(registry?.kubernetes, type.node, gateway)
   if (registry?.static !== undefined) return mapStatic(registry.static, gateway)
   const message = 'has no services: list them under registry.static.services'
   gateway.problems.error(registry?.[node] ?? gateway.root, message, { code: 'CONFIG_MISSING_KEY' })

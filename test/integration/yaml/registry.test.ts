@@ -91,3 +91,20 @@ describe.each(['docker-compose', 'dockercompose'])('%s', type => {
     expect(engine.asked.at(-1)).toContain('com.docker.compose.project=mall')
   })
 })
+
+test('kubernetes: each service is the one that a rule names', async () => {
+  const block = '{ namespace: mall, kubeconfig: /k, context: here, port: 80 }'
+  const { services } = await loadYaml(`gateway:
+  registry: { type: kubernetes, kubernetes: ${block} }
+  router: { rules: [{ path: /a, serviceName: shop }] }
+`)
+  const discover = {
+    use: 'kubernetes',
+    service: 'shop',
+    namespace: 'mall',
+    kubeconfig: '/k',
+    context: 'here',
+    port: 80,
+  }
+  expect(services).toMatchObject({ shop: { discover } })
+})

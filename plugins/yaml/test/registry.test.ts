@@ -44,7 +44,11 @@ test.each<[string, string, readonly (string | RegExp)[]]>([
     '{ type: docker-compose }',
     [/^2:3 error CONFIG_MISSING_KEY has no "dockerCompose" with the "projectName"/],
   ],
-  ['Kubernetes', '{ type: kubernetes }', ['2:21 error CONFIG_UNSUPPORTED "kubernetes" is not read from YAML yet']],
+  [
+    'Kubernetes',
+    '{ type: kubernetes, kubernetes: { inCluster: true, resyncInterval: 300, labelSelector: a=b } }',
+    ['2:100 warning CONFIG_NO_EFFECT has no effect: a Service is found by the name that rules call it by'],
+  ],
 ])('%s', async (_name, registry, expected) => {
   expect(await told(file(registry))).toEqual(
     expected.map(text => (typeof text === 'string' ? text : expect.stringMatching(text))),
