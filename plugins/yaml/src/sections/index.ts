@@ -4,14 +4,16 @@ import { circuitBreaker } from './circuit-breaker.ts'
 import { cors } from './cors.ts'
 import { frontendHttp } from './frontend-http.ts'
 import { health } from './health.ts'
+import { management } from './management.ts'
 import { middleware } from './middleware.ts'
 import { pluginsField } from './plugins.ts'
 import { rateLimitStorage } from './rate-limit-storage.ts'
 import { registry } from './registry.ts'
 import { retry } from './retry.ts'
 import { router } from './router.ts'
-import { pending, type Section } from './section.ts'
+import { pending, type Section, section } from './section.ts'
 import { sse } from './sse.ts'
+import { metrics, telemetry } from './telemetry.ts'
 import { websocket } from './websocket.ts'
 
 const waits = (path: string, refuse = false) => pending(path, anything(), refuse)
@@ -22,20 +24,20 @@ export const sections: readonly Section[] = [
   registry,
   router,
   backendHttp,
-  waits('backend.grpc'),
+  section('backend.grpc', anything({ noEffect: 'gRPC passes as it is, by what backend.http says' }), () => {}),
   // Behind the rules, whose own wishes it fulfils.
   ...middleware,
   health,
-  waits('metrics'),
+  metrics,
   circuitBreaker,
   retry,
   cors,
   ...rateLimitStorage,
-  waits('telemetry'),
-  waits('management'),
+  telemetry,
+  management,
   waits('openapi'),
   waits('versioning'),
-  waits('protocols'),
+  section('protocols', anything({ noEffect: 'services and rules say what they speak' }), () => {}),
   // Behind what rules are given: these add routes to them.
   ...websocket,
   ...sse,

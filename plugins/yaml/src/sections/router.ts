@@ -6,6 +6,7 @@ import type { Input } from '../ir/make-ir.ts'
 import { isNull, type Node, valueAt } from '../read/node.ts'
 import { type Balancing, loadBalance, readBalancing, sessionAffinity } from '../rules/balance.ts'
 import { type Claim, findConflicts } from '../rules/conflicts.ts'
+import { speakGrpc } from '../rules/grpc.ts'
 import { ruleParts } from '../rules/index.ts'
 import { readPath } from '../rules/path-pattern.ts'
 import { anything, type Fields, type GivenKeys, list, seconds, table, text, texts } from '../table/field.ts'
@@ -120,6 +121,7 @@ function mapRule(
   rule.set('service', serviceName)
   const service = serviceOf(serviceName, gateway)
   const balancing = readBalancing(loadBalance, sessionAffinity, gateway)
+  if (words.includes('GRPC')) speakGrpc(rule, gateway)
   if (service !== undefined) wishes.push({ rule, serviceName, service, balancing })
   rule.set('timeout', timeout !== undefined && timeout.value > 0 ? wholeTime(timeout) : undefined)
   const [main = ''] = pattern.paths
