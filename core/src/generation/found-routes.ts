@@ -118,7 +118,9 @@ export class FoundRoutes {
     const report = ({ message, path = [] }: { message: string; path?: readonly (string | number)[] | undefined }) =>
       void faults.push([...path.slice(2), message].join(' '))
     const route = readFoundRoute(nameOf(service, spec), service, spec, model, report)
-    const compiled = route && compileRoute(route, this.#plugins, services, undefined, report)
+    // Paths with faults cannot be compiled.
+    const compiled =
+      route && faults.length === 0 ? compileRoute(route, this.#plugins, services, undefined, report) : undefined
     if (model.routes.some(({ name }) => name === route?.name)) faults.push('the config has a route of its name')
     for (const plugin of this.#plugins) {
       if (compiled === undefined || !lacksRequired(this.#generation, plugin, compiled, undefined)) continue

@@ -328,6 +328,7 @@ describe('discovery', () => {
         { match: 'GET /fixed', from: 'two' },
         { match: 'GTE /c', from: 'two' },
         { match: 'GET /d', stripPrefix: '/e', from: 'two' },
+        { match: 'GET /f/*', rewrite: '/:name', from: 'two' },
       ],
     )
     await eventually(async () => expect(await ask(running, '/b')).toBe('200 b'))
@@ -337,6 +338,7 @@ describe('discovery', () => {
       'two: GET /fixed: route "fixed" of the config asks for exactly the same',
       'two: GTE /c: match unknown method "GTE"',
       'two: GET /d: stripPrefix "/e" is not the beginning of "/d"',
+      'two: GET /f/*: rewrite "/f/*" has no parameter ":name"',
     ])
     await running.gateway.reload({ ...config, timeoutStatus: 408, listen: { port: 0, host: '127.0.0.1' } })
     expect(await ask(running, '/a/1')).toBe('200 a')
