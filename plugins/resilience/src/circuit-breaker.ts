@@ -17,15 +17,29 @@ export const circuitBreaker = definePlugin({
       onService(service) {
         if (service.options !== undefined) guarded.set(service.name, guardTargets(host, service, service.options))
       },
-      onRoute({ name, service = '', options }): RouteHooks | void {
-        const targets = guarded.get(service)
+      onRoute({ name, services, options }): RouteHooks | void {
         const route = options && guardRoute(host, name, options)
-        if (targets === undefined || route === undefined) return targets ?? route
-        const onFinish: RouteHooks['onFinish'] = (ctx, summary) => {
-          route.onFinish(ctx, summary)
-          targets.onFinish(ctx)
+        // Of each service that requests may go to: another plugin chooses.
+        const targets = new Map(
+          services.flatMap(service => {
+            const guard = guarded.get(service)
+            return guard === undefined ? [] : [[service, guard] as const]
+          }),
+        )
+        if (targets.size === 0) return route
+        return {
+          ...route,
+          onAttempt(ctx, attempt) {
+            targets.get(ctx.service ?? '')?.onAttempt(ctx, attempt)
+          },
+          onAttemptEnd(ctx, attempt, outcome) {
+            targets.get(ctx.service ?? '')?.onAttemptEnd(ctx, attempt, outcome)
+          },
+          onFinish(ctx, summary) {
+            route?.onFinish(ctx, summary)
+            for (const guard of targets.values()) guard.onFinish(ctx)
+          },
         }
-        return { ...route, ...targets, onFinish }
       },
     }
   },

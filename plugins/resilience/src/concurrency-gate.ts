@@ -10,10 +10,10 @@ export interface GateParts {
   /** Where a request keeps its place. */
   readonly slot: Slot<Place>
   /** Whether a request that gets a place would find somebody to answer it. */
-  readonly hasTarget: () => boolean
+  readonly hasTarget: (ctx: Context) => boolean
 }
 
-/** A limit at work: requests enter, wait or are refused, and leave. */
+/** A limit at work: requests enter, wait or are refused; whoever ends gives back the place in its slot. */
 export class Gate {
   readonly #rules: LimiterRules
   readonly #keyOf: ((ctx: Context) => string | undefined) | undefined
@@ -48,15 +48,11 @@ export class Gate {
     const place = limiter.enter(this.#rules)
     if (place !== undefined) return ctx.set(slot, place)
     // To wait would only put off GATEWAY_NO_HEALTHY_TARGET; it goes on, and takes no place for that.
-    if (!hasTarget()) return
+    if (!hasTarget(ctx)) return
     const waiter = limiter.wait(this.#clock.after)
     if (waiter === undefined) return this.#refuse(ctx)
     ctx.set(slot, waiter)
     return waiter.admitted.then(admitted => (admitted ? undefined : this.#refuse(ctx)))
-  }
-
-  leave(ctx: Context): void {
-    ctx.get(this.#parts.slot)?.leave()
   }
 
   /** Learns of an attempt, where the limit is adaptive. */

@@ -1,4 +1,4 @@
-import { definePlugin, defineSlot, type RouteHooks } from '@gateway/core'
+import { type Context, definePlugin, defineSlot, type RouteHooks, type ServiceView } from '@gateway/core'
 import { Gate } from './concurrency-gate.ts'
 import type { Place } from './concurrency-limiter.ts'
 import { limitSchema } from './concurrency-options.ts'
@@ -16,36 +16,38 @@ export const concurrency = definePlugin({
   serviceOptions: limitSchema,
   routeOptions: limitSchema,
   setup(host) {
-    const services = new Map<string, { readonly gate: Gate | undefined; readonly hasTarget: () => boolean }>()
+    const gates = new Map<string, Gate>()
+    const views = new Map<string, ServiceView<unknown>>()
+    const hasTarget = ({ service = '' }: Context) =>
+      views.get(service)?.targets.some(({ available }) => available) !== false
     return {
       onService(service) {
         const { name, options } = service
-        const hasTarget = () => service.targets.some(({ available }) => available)
-        const gate = options && new Gate(host, { name: `service ${name}`, options, slot: servicePlace, hasTarget })
-        services.set(name, { gate, hasTarget })
+        views.set(name, service)
+        if (options === undefined) return
+        gates.set(name, new Gate(host, { name: `service ${name}`, options, slot: servicePlace, hasTarget }))
       },
-      onRoute({ name, service = '', options }) {
-        const shared = services.get(service)
-        const { hasTarget = () => true } = shared ?? {}
+      onRoute({ name, services, options }) {
         const own = options && new Gate(host, { name: `route ${name}`, options, slot: routePlace, hasTarget })
-        const gates = [own, shared?.gate].filter(gate => gate !== undefined)
-        const [first, second] = gates
-        if (first === undefined) return
+        const shared = services.flatMap(service => gates.get(service) ?? [])
+        if (own === undefined && shared.length === 0) return
+        // Of the service that the request goes to: another plugin may have chosen.
+        const gateOf = ({ service = '' }: Context) => gates.get(service)
         const hooks: RouteHooks = {
           onRequest(ctx) {
-            const answer = first.enter(ctx)
-            if (second === undefined) return answer
-            if (answer instanceof Promise) return answer.then(reply => reply ?? second.enter(ctx))
-            return answer ?? second.enter(ctx)
+            const answer = own?.enter(ctx)
+            if (answer instanceof Promise) return answer.then(reply => reply ?? gateOf(ctx)?.enter(ctx))
+            return answer ?? gateOf(ctx)?.enter(ctx)
           },
-          ...(gates.some(gate => gate.isAdaptive) && {
-            onAttemptEnd(_ctx, _attempt, outcome) {
-              for (const gate of gates) gate.learn(outcome)
+          ...([own, ...shared].some(gate => gate?.isAdaptive) && {
+            onAttemptEnd(ctx, _attempt, outcome) {
+              own?.learn(outcome)
+              gateOf(ctx)?.learn(outcome)
             },
           }),
           onFinish(ctx) {
-            first.leave(ctx)
-            second?.leave(ctx)
+            ctx.get(routePlace)?.leave()
+            ctx.get(servicePlace)?.leave()
           },
         }
         return hooks
