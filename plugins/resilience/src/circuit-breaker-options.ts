@@ -24,11 +24,17 @@ const rules = {
   failureStatus: statusList().optional(),
 }
 
-const fallback = z.strictObject({
-  status: z.int().min(200).max(599).default(200),
-  headers: z.record(fieldName(), z.string()).default({}),
-  body: z.string().optional(),
-})
+const fallback = z
+  .strictObject({
+    status: z.int().min(200).max(599).default(200),
+    headers: z.record(fieldName(), z.string()).default({}),
+    body: z.string().optional(),
+  })
+  .transform(({ headers, ...reply }) => {
+    const says = Object.keys(headers).some(name => name.toLowerCase() === 'cache-control')
+    // A cache, here or further down, would give it to others when the circuit has long been closed.
+    return { ...reply, headers: says ? headers : { ...headers, 'Cache-Control': 'no-store' } }
+  })
 
 type Given = z.output<z.ZodObject<typeof rules>>
 
