@@ -45,6 +45,12 @@ export class Draft {
     return this.#entries.has(key)
   }
 
+  /** Whether the object at a key has another in it. */
+  asks(key: string, inner: string): boolean {
+    const found = this.get(key)
+    return found?.kind === 'object' && found.entries.has(inner)
+  }
+
   get(key: string): Ir | undefined {
     const found = this.#entries.get(key)
     return found instanceof Draft ? found.toIr() : found

@@ -55,7 +55,7 @@ export function divideRules(gateway: Builder, scope: Scope): void {
       )
       if (methods === 'none') continue
       const routeName = `${name} (${within})`
-      const route = rule.member(routeName)
+      const route = rule.variant(name, routeName)
       rule.routes.set(routeName, within)
       route.set('match', `${methods?.length === 1 ? methods[0] : 'ANY'} ${within}`)
       if (methods !== undefined && methods.length > 1) route.set('methods', methods)

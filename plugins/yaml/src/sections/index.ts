@@ -14,6 +14,7 @@ import { router } from './router.ts'
 import { pending, type Section, section } from './section.ts'
 import { sse } from './sse.ts'
 import { metrics, telemetry } from './telemetry.ts'
+import { versioning } from './versioning.ts'
 import { websocket } from './websocket.ts'
 
 const waits = (path: string, refuse = false) => pending(path, anything(), refuse)
@@ -36,9 +37,9 @@ export const sections: readonly Section[] = [
   telemetry,
   management,
   waits('openapi'),
-  waits('versioning'),
   section('protocols', anything({ noEffect: 'services and rules say what they speak' }), () => {}),
   // Behind what rules are given: these add routes to them.
+  versioning,
   ...websocket,
   ...sse,
 ]

@@ -121,6 +121,7 @@ function mapRule(
   rule.set('service', serviceName)
   const service = serviceOf(serviceName, gateway)
   const balancing = readBalancing(loadBalance, sessionAffinity, gateway)
+  rule.balancing = balancing
   if (words.includes('GRPC')) speakGrpc(rule, gateway)
   if (service !== undefined) wishes.push({ rule, serviceName, service, balancing })
   rule.set('timeout', timeout !== undefined && timeout.value > 0 ? wholeTime(timeout) : undefined)

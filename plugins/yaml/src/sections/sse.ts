@@ -62,9 +62,11 @@ const accepts = /(?:^|,)\s*text\/event-stream\s*(?:[;,]|$)/i
 
 function addRoutes(rule: Rule, options: Input, connect: Input): void {
   for (const [name, path] of rule.routes) {
-    const route = rule.member(`${name} (events)`)
+    // Whose version stands in the same field, and who asks for it there, asks for no events.
+    if (rule.member(name).asks('headers', 'accept')) continue
+    const route = rule.variant(name, `${name} (events)`)
     route.set('match', `GET ${path}`)
-    route.set('headers', { accept: accepts })
+    route.set('headers.accept', accepts)
     route.set('timeout', { connect, total: 0 })
     route.set('sse', options)
   }

@@ -105,9 +105,8 @@ function listen(given: Frontend, gateway: Builder): void {
 
 function addRoutes(rule: Rule, options: Input, upstream: Backend | undefined): void {
   for (const [name, path] of rule.routes) {
-    const route = rule.member(`${name} (websocket)`)
+    const route = rule.variant(name, `${name} (websocket)`)
     route.set('match', `GET ${path}`)
-    route.set('methods', undefined)
     route.set('listener', port)
     route.set('websocket', options)
     // The whole time of a route ends with the handshake.
