@@ -26,7 +26,21 @@ type Places = Readonly<Record<string, (field: Field, places: Places) => Value>>
 const servicesAt = 'gateway.registry.static.services'
 const rulesAt = 'gateway.router.rules'
 /** There in every file. */
-const needed = new Set(['gateway.registry', 'gateway.registry.static', 'gateway.router', rulesAt])
+const needed = new Set([
+  'gateway.registry',
+  'gateway.registry.static',
+  'gateway.router',
+  rulesAt,
+  // Rules may ask who calls.
+  'gateway.auth',
+  'gateway.auth.jwt',
+  'gateway.auth.jwt.enabled',
+  'gateway.auth.jwt.issuer',
+  'gateway.auth.jwt.jwksEndpoint',
+  'provider.issuerUrl',
+  'gateway.middleware.auth.oauth2.providers',
+  'provider.jwksEndpoint',
+])
 
 const mostServices = 3
 
@@ -71,6 +85,27 @@ function placesFor({ cert, key, ca }: CertificateFiles): Places {
     },
     'rule.methods': () => fc.subarray(['GET', 'POST', 'get', 'PUT', 'SSE', 'WEBSOCKET', 'DELETE']),
     'rule.stripPrefix': () => fc.constantFrom('true', undefined),
+    'rule.rateLimitStorage': always('default'),
+    'gateway.rateLimitStorage.default': always('default'),
+    'gateway.auth.providers': always(['jwt', 'apikey']),
+    'gateway.auth.apikey.hashKeys': always(false),
+    'gateway.auth.jwt.enabled': always(true),
+    'gateway.auth.jwt.issuer': always('https://own.example'),
+    maxAttempts: () => fc.integer({ min: 0, max: 5 }),
+    permissions: () => fc.subarray(['/orders/*:read', 'users:write']),
+    'gateway.auth.jwt.signingMethod': () => fc.constantFrom('RS256', 'ES256'),
+    'gateway.middleware.auth.oauth2.providers': (field, places) =>
+      fc.array(itemOf(field, 'provider', places), { minLength: 1, maxLength: 1 }),
+    publicKey: always(undefined),
+    publicKeyFile: always(undefined),
+    useDiscovery: always(undefined),
+    issuerUrl: always('https://id.example'),
+    jwksEndpoint: always('https://id.example/jwks'),
+    discoveryUrl: always('https://id.example/metadata'),
+    expiresAt: always('2031-01-01T00:00:00Z'),
+    healthPath: always('/healthz'),
+    livePath: always('/livez'),
+    readyPath: always('/readyz'),
     certFile: always(cert),
     keyFile: always(key),
     clientCertFile: always(cert),
@@ -119,7 +154,7 @@ const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/)
 
 function leafOf({ type, oneOf, min, max }: Leaf<unknown>): Value {
   if (oneOf !== undefined) return fc.constantFrom(...oneOf)
-  const integer = fc.integer({ min: min ?? -1, max: Math.min(max ?? 10_000, 10_000) })
+  const integer = fc.integer({ min: min ?? 1, max: Math.min(max ?? 60, 60_000) })
   const values: Record<Leaf<unknown>['type'], () => Value> = {
     text: () => word,
     integer: () => integer,
