@@ -62,7 +62,7 @@ describe('tells what is wrong', () => {
     [file('methods: GET'), [`${rule}/methods type`]],
     ['gateway: { router: { rules: [{ path: /a }] } }', [`${rule} required`]],
     [file('', ', frontend: { http: { port: 70000 } }'), ['/gateway/frontend/http/port maximum']],
-    [file('', ', frontend: { http: { port: "${PORT:-80}" } }'), []],
+    [file('', `, frontend: { http: { port: "\${PORT:-80}" } }`), []],
     [file('access: { oops: 5 }', ', plugins: ["@gateway/access"]'), expect.arrayContaining([`${rule}/access anyOf`])],
     [
       file('', ', plugins: [{ package: "@gateway/access", options: { oops: 1 } }]'),

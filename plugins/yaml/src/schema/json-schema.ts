@@ -14,7 +14,7 @@ export const definitions = {
   reference: {
     type: 'string',
     pattern: '\\$\\{',
-    description: 'An environment variable: ${NAME} or ${NAME:-default}.',
+    description: `An environment variable: \${NAME} or \${NAME:-default}.`,
   },
   text: { type: ['string', 'number', 'boolean', 'null'] },
   integer: { anyOf: [{ type: ['number', 'null'] }, ref('reference')] },
