@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { convert } from '@gateway/yaml'
 import { afterAll, expect, test } from 'vitest'
 import { typecheck } from '../../../core/src/loader/typecheck.ts'
@@ -33,6 +33,7 @@ test.each(files)('%s comes to the same model as what it is converted to', async 
 test('all of them type-check, and are formatted as this repository is', async () => {
   expect(written.length).toBeGreaterThan(0)
   const names = written.map(file => basename(file))
+  converted.write('tsconfig.json', JSON.stringify({ extends: resolve('tsconfig.json'), include: [], exclude: [] }))
   const index = converted.write('index.ts', names.map(name => `import './${name}'\n`).join(''))
   expect(await typecheck(index)).toEqual([])
   const rules = ['--config-path=.', '--vcs-enabled=false']

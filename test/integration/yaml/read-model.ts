@@ -11,6 +11,7 @@ import { loadConfigFile } from '../../../core/src/loader/load.ts'
 export function packageFolder(): { readonly folder: string; write(name: string, text: string): string } & Disposable {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-yaml-')))
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
   return {
     folder,
     write(name, text) {

@@ -40,6 +40,7 @@ const needed = new Set([
   'provider.issuerUrl',
   'gateway.middleware.auth.oauth2.providers',
   'provider.jwksEndpoint',
+  'gateway.management.port',
 ])
 
 const mostServices = 3
@@ -56,6 +57,8 @@ function placesFor({ cert, key, ca }: CertificateFiles): Places {
   return {
     'gateway.frontend.http.port': () => fc.integer({ min: 1024, max: 30_000 }),
     'gateway.frontend.websocket.port': () => fc.integer({ min: 31_000, max: 60_000 }),
+    'gateway.management.port': () => fc.integer({ min: 61_000, max: 65_000 }),
+    'gateway.management.basePath': always('/management'),
     'gateway.frontend.http.tls': tls,
     'gateway.frontend.websocket.tls': tls,
     'gateway.plugins': () => fc.constantFrom(undefined, [], ['@gateway/access']),
@@ -96,6 +99,15 @@ function placesFor({ cert, key, ca }: CertificateFiles): Places {
     'gateway.auth.jwt.signingMethod': () => fc.constantFrom('RS256', 'ES256'),
     'gateway.middleware.auth.oauth2.providers': (field, places) =>
       fc.array(itemOf(field, 'provider', places), { minLength: 1, maxLength: 1 }),
+    operations: () =>
+      fc.subarray([
+        { type: 'add', path: 'user.plan', value: 'free' },
+        { type: 'modify', path: 'total', value: 0 },
+        { type: 'remove', path: 'user.password' },
+        { type: 'rename', from: 'user_name', to: 'name' },
+      ]),
+    conditions: () => fc.subarray([{ method: 'POST' }, { contentType: 'application/json' }]),
+    skipPaths: () => fc.subarray(['/public', '/r0']),
     publicKey: always(undefined),
     publicKeyFile: always(undefined),
     useDiscovery: always(undefined),
