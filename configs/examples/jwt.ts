@@ -18,6 +18,6 @@ export default defineConfig({
   routes: {
     list: { match: 'GET /orders', service: 'orders', auth: { scopes: ['orders:read'] } },
     create: { match: 'POST /orders', service: 'orders', auth: { scopes: ['orders:write'] } },
-    health: { match: 'GET /health', reply: { status: 200, body: 'ok\n' }, auth: false },
+    health: { match: 'GET /health', service: 'orders', auth: false },
   },
 })

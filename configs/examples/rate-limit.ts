@@ -15,6 +15,6 @@ export default defineConfig({
       rateLimit: { limit: 100, window: '1s', burst: 200, by: { header: 'X-Api-Key' } },
     },
     reports: { match: 'POST /reports', service: 'api', rateLimit: { algorithm: 'concurrency', limit: 2 } },
-    health: { match: 'GET /health', reply: { status: 200, body: 'ok\n' }, rateLimit: false },
+    health: { match: 'GET /health', service: 'api', rateLimit: false },
   },
 })
