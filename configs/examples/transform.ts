@@ -8,18 +8,18 @@ export default defineConfig({
   services: { legacy: { targets: ['http://127.0.0.1:3001'] } },
   routes: {
     users: {
-      match: 'GET /v2/users/:id',
+      match: 'GET /v2/user/:id',
       service: 'legacy',
-      rewrite: '/api/user/:id',
+      stripPrefix: '/v2',
       transform: {
         request: { query: { remove: ['debug'] }, headers: { set: { 'X-Api-Version': '1' } } },
         response: { body: [{ rename: 'user_name', to: 'name' }, { remove: 'password' }] },
       },
     },
     create: {
-      match: 'POST /v2/users',
+      match: 'POST /v2/user',
       service: 'legacy',
-      rewrite: '/api/user',
+      stripPrefix: '/v2',
       transform: { request: { body: [{ rename: 'name', to: 'user_name' }] } },
     },
   },

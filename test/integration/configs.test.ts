@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startNameServer } from '../../plugins/discovery/test/dns-server.ts'
 import { slice, startFakeCluster } from '../../plugins/discovery/test/fake-cluster.ts'
 import { instance, startFakeConsul } from '../../plugins/discovery/test/fake-consul.ts'
+import { container, startFakeEngine } from '../../plugins/discovery/test/fake-engine.ts'
 import { startUpstream } from '../support/upstream.ts'
 import { loadFile } from './yaml/load-yaml.ts'
 
@@ -96,12 +97,13 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /orders/7', {}, '200 GET /orders/7'],
     ['GET /users/7', {}, '200 GET /users/7'],
   ],
-  // What containers there are is this machine's affair: plugins/discovery tries them.
-  'discovery-docker': [['GET /health', {}, '200 ok\n']],
-  'discovery-kubernetes': [
-    ['GET /orders/7', {}, '200 GET /orders/7'],
+  'discovery-docker': [['GET /orders/7', {}, '200 GET /orders/7']],
+  'discovery-docker.ts': [
     ['GET /web/7', {}, '200 GET /web/7'],
+    ['GET /health', {}, '200 ok\n'],
   ],
+  'discovery-kubernetes': [['GET /orders/7', {}, '200 GET /orders/7']],
+  'discovery-kubernetes.ts': [['GET /web/7', {}, '200 GET /web/7']],
   'event-streams': [
     ['GET /me/events', { headers: { cookie: 'a=b' }, after }, '200 retry: 1\nid: 1\ndata: to a=b\n\n'],
     ['GET /ticker', { headers: { cookie: 'a=b' }, after }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
@@ -196,13 +198,14 @@ const said: Readonly<Record<string, readonly Case[]>> = {
     ['GET /news', { headers: { accept: 'text/event-stream' }, after: '10s' }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
   ],
   transform: [
-    ['GET /v2/users/7?debug=1&a=b', {}, '200 {"path":"GET /api/user/7?a=b","name":"Ada"}'],
+    ['GET /v2/user/7?a=b', {}, '200 {"path":"GET /user/7?a=b","name":"Ada"}'],
     [
-      'POST /v2/users',
+      'POST /v2/user',
       { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' },
-      /"user_name":"Ada"/,
+      '200 {"user_name":"Ada"}',
     ],
   ],
+  'transform.ts': [['GET /v2/user/7?debug=1&a=b', {}, /"GET \/user\/7\?a=b"/]],
   // What they are for takes a connection: examples/websocket-chat.
   websockets: [
     ['GET /live', {}, '200 GET /live'],
@@ -234,7 +237,7 @@ async function echo(request: Request): Promise<Response> {
     const event = `retry: 1\nid: 1\ndata: to ${request.headers.get('cookie') ?? 'all'}\n\n`
     return new Response(event, { headers: { 'content-type': 'text/event-stream' } })
   }
-  if (pathname.startsWith('/api/user/') || pathname === '/api/user') {
+  if (/^\/user(\/|$)/.test(pathname)) {
     const body = await request.text()
     return Response.json(body === '' ? { path, user_name: 'Ada', password: 's3cret' } : JSON.parse(body))
   }
@@ -270,6 +273,7 @@ test.each(tried)('$file does what it says', async ({ file, name, cases }) => {
   const token = ['jwt', 'oauth2'].includes(name) ? await startIssuer() : ''
   if (name === 'discovery-consul') await startConsul()
   if (name === 'discovery-dns') await startZone()
+  if (name === 'discovery-docker') await startEngine()
   if (name === 'discovery-kubernetes') await startCluster()
   const config = await loadFile(join(folder, file))
   const { services } = config as { services: Record<string, unknown> }
@@ -307,6 +311,16 @@ async function startConsul(): Promise<void> {
   consul.instances = [instance('10.0.0.1', 3000)]
   vi.stubEnv('CONSUL', consul.origin)
   vi.stubEnv('CONSUL_TOKEN', 'example')
+}
+
+async function startEngine(): Promise<void> {
+  const engine = await startFakeEngine()
+  const project = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'web' }
+  engine.containers = [
+    container('orders', { 'gateway.service': 'orders', 'gateway.port': '3000' }),
+    container('web', { ...project, 'gateway.port': '3001', 'gateway.route.match': 'ANY /web/*' }),
+  ]
+  vi.stubEnv('DOCKER_HOST', engine.host)
 }
 
 async function startCluster(): Promise<void> {
