@@ -3,6 +3,7 @@ import { Builder } from './build/builder.ts'
 import type { ObjectIr } from './ir/ir.ts'
 import { printModule } from './ir/print.ts'
 import { type SourceMap, sourceMap } from './ir/source-map.ts'
+import { withOpenApi } from './openapi/with-openapi.ts'
 import { Problems } from './problems.ts'
 import { readFiles } from './read/include.ts'
 import { type Mapping, type Node, nodeAt, valueAt } from './read/node.ts'
@@ -55,7 +56,8 @@ export async function readConfig(file: string, surroundings: Surroundings): Prom
   const root = await readFiles(file, { ...surroundings, variable, problems })
   const gateway = root && gatewayOf(root, problems)
   if (gateway === undefined) return { config: undefined, root, problems: problems.list }
-  const whole = overlay(gateway, gatewayTable, surroundings.names, { variable, problems })
+  const laid = overlay(gateway, gatewayTable, surroundings.names, { variable, problems })
+  const whole = await withOpenApi(laid, file, { ...surroundings, variable, problems })
   const listed = readPluginList(valueAt(whole, 'plugins'), { problems, plugins: new Set() })
   const reading: TableReading = { problems, plugins: new Set(listed.map(({ name }) => name)) }
   checkFolders(whole, gatewayTable, reading)

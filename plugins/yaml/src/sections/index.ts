@@ -6,18 +6,17 @@ import { frontendHttp } from './frontend-http.ts'
 import { health } from './health.ts'
 import { management } from './management.ts'
 import { middleware } from './middleware.ts'
+import { openapi } from './openapi.ts'
 import { pluginsField } from './plugins.ts'
 import { rateLimitStorage } from './rate-limit-storage.ts'
 import { registry } from './registry.ts'
 import { retry } from './retry.ts'
 import { router } from './router.ts'
-import { pending, type Section, section } from './section.ts'
+import { type Section, section } from './section.ts'
 import { sse } from './sse.ts'
 import { metrics, telemetry } from './telemetry.ts'
 import { versioning } from './versioning.ts'
 import { websocket } from './websocket.ts'
-
-const waits = (path: string, refuse = false) => pending(path, anything(), refuse)
 
 /** All that is read of a file, in the order in which it is. */
 export const sections: readonly Section[] = [
@@ -36,7 +35,7 @@ export const sections: readonly Section[] = [
   ...rateLimitStorage,
   telemetry,
   management,
-  waits('openapi'),
+  openapi,
   section('protocols', anything({ noEffect: 'services and rules say what they speak' }), () => {}),
   // Behind what rules are given: these add routes to them.
   versioning,

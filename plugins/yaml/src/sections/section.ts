@@ -1,5 +1,5 @@
 import type { Builder } from '../build/builder.ts'
-import { isNull, type Node, nodeAt } from '../read/node.ts'
+import { type Node, nodeAt } from '../read/node.ts'
 import type { Field, GivenOf } from '../table/field.ts'
 import { readField, type TableReading } from '../table/read-field.ts'
 
@@ -37,17 +37,4 @@ export function pair<A extends Field, B extends Field>(
     },
   }
   return [first, { path: otherPath, field: otherField, map: () => {} }]
-}
-
-/** A part that is not read yet. `refuse`: the gateway would be open where the file says that it is not. */
-export function pending(path: string, field: Field, refuse = false): Section {
-  return {
-    path,
-    field,
-    map(node, _reading, { problems }) {
-      if (node === undefined || isNull(node)) return
-      if (refuse) problems.error(node, `${path} is not read from YAML yet`, { code: 'CONFIG_UNSUPPORTED' })
-      else problems.unsupported(node, `${path} is not read from YAML yet`)
-    },
-  }
 }
