@@ -41,6 +41,8 @@ const needed = new Set([
   'gateway.middleware.auth.oauth2.providers',
   'provider.jwksEndpoint',
   'gateway.management.port',
+  'gateway.versioning.strategy',
+  'gateway.versioning.defaultVersion',
 ])
 
 const mostServices = 3
@@ -107,6 +109,17 @@ function placesFor({ cert, key, ca }: CertificateFiles): Places {
         { type: 'rename', from: 'user_name', to: 'name' },
       ]),
     conditions: () => fc.subarray([{ method: 'POST' }, { contentType: 'application/json' }]),
+    'gateway.versioning.defaultVersion': () => fc.constantFrom('1', '2.0'),
+    'gateway.versioning.versionMappings.*.service': () => fc.constantFrom('service-0', 'service-1', undefined),
+    acceptPattern: always('v=(\\d+)'),
+    versionHeader: always('X-Version'),
+    deprecationDate: always('2026-01-01T00:00:00Z'),
+    sunsetDate: always('2031-01-01T00:00:00Z'),
+    removalDate: always('2031-02-01T00:00:00Z'),
+    // Documents are files of their own.
+    specsDirectory: always(undefined),
+    specFiles: always(undefined),
+    specDirs: always(undefined),
     skipPaths: () => fc.subarray(['/public', '/r0']),
     publicKey: always(undefined),
     publicKeyFile: always(undefined),
