@@ -9,10 +9,11 @@ export interface Init extends RequestInit {
   /** With the cookies that were set before. */
   readonly cookies?: true
 }
-export type Case = readonly [request: string, init: Init, expected: string | RegExp]
+type Case = readonly [request: string, init: Init, expected: string | RegExp]
 
-/** The `retry` of an event stream. */
-const after = '2ms'
+/** Enough for an event stream that breaks off to be opened again, twice. */
+const after = '1s'
+const again = 'id: 2\ndata: again\n\n'
 
 /**
  * Every example, and what it says of requests, be it written in TypeScript or in YAML: status, then what the upstream or
@@ -90,8 +91,8 @@ export const said: Readonly<Record<string, readonly Case[]>> = {
   'discovery-kubernetes': [['GET /orders/7', {}, '200 GET /orders/7']],
   'discovery-kubernetes.ts': [['GET /web/7', {}, '200 GET /web/7']],
   'event-streams': [
-    ['GET /me/events', { headers: { cookie: 'a=b' }, after }, '200 retry: 1\nid: 1\ndata: to a=b\n\n'],
-    ['GET /ticker', { headers: { cookie: 'a=b' }, after }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
+    ['GET /me/events', { headers: { cookie: 'a=b' }, after }, `200 retry: 1\nid: 1\ndata: to a=b\n\n${again}`],
+    ['GET /ticker', { headers: { cookie: 'a=b' }, after }, `200 retry: 1\nid: 1\ndata: to all\n\n${again}`],
   ],
   health: [
     ['GET /api/a', {}, '200 GET /api/a'],
@@ -180,7 +181,7 @@ export const said: Readonly<Record<string, readonly Case[]>> = {
   sse: [
     ['GET /news', {}, '200 GET /news'],
     ['POST /news', {}, '200 POST /news'],
-    ['GET /news', { headers: { accept: 'text/event-stream' }, after: '10s' }, '200 retry: 1\nid: 1\ndata: to all\n\n'],
+    ['GET /news', { headers: { accept: 'text/event-stream' }, after }, `200 retry: 1\nid: 1\ndata: to all\n\n${again}`],
   ],
   transform: [
     ['GET /v2/user/7?a=b', {}, '200 {"path":"GET /user/7?a=b","name":"Ada"}'],

@@ -45,10 +45,12 @@ async function echo(request: Request): Promise<Response> {
   if (pathname === '/slow') return hang()
   // Every second time.
   if (pathname === '/shop/flaky' && ++flaky % 2 === 1) return new Response('try again', { status: 503 })
-  if (request.headers.get('last-event-id') === '1') return new Response(null, { status: 204 })
+  const lastEvent = request.headers.get('last-event-id')
+  if (lastEvent === '2') return new Response(null, { status: 204 })
   if (['/me/events', '/ticker'].includes(pathname) || request.headers.get('accept') === 'text/event-stream') {
-    const event = `retry: 1\nid: 1\ndata: to ${request.headers.get('cookie') ?? 'all'}\n\n`
-    return new Response(event, { headers: { 'content-type': 'text/event-stream' } })
+    const data =
+      lastEvent === null ? `retry: 1\nid: 1\ndata: to ${request.headers.get('cookie') ?? 'all'}` : 'id: 2\ndata: again'
+    return new Response(`${data}\n\n`, { headers: { 'content-type': 'text/event-stream' } })
   }
   if (/^\/user(\/|$)/.test(pathname)) {
     const body = await request.text()
