@@ -129,8 +129,10 @@ export async function schemaOfConfigs(folder: string): Promise<object | undefine
 /** A problem of the code, told of the place that it was made of. */
 export function atOrigin(problem: Problem, file: string): Problem {
   const { line, column } = problem
-  if (problem.file === undefined || realPath(problem.file) !== realPath(file) || line === undefined) return problem
-  return { ...problem, ...(latest.get(file)?.origin(line, column ?? 1) ?? { line: 1, column: 1 }) }
+  const translated = latest.get(file)
+  if (translated === undefined || problem.file === undefined || line === undefined) return problem
+  if (realPath(problem.file) !== realPath(file)) return problem
+  return { ...problem, ...(translated.origin(line, column ?? 1) ?? { line: 1, column: 1 }) }
 }
 
 async function findTranslator(home: string): Promise<Translator | undefined> {
