@@ -127,6 +127,13 @@ export const said: Readonly<Record<string, readonly Case[]>> = {
     ['POST /orders', { headers: { authorization: 'Bearer TOKEN' } }, /^403 .*AUTH_FORBIDDEN/],
     ['GET /about', {}, '200 GET /about'],
   ],
+  openapi: [
+    ['GET /users', {}, '200 GET /users'],
+    ['POST /users', {}, '200 POST /users'],
+    ['GET /users/7', {}, '200 GET /users/7'],
+    ['DELETE /users/7', {}, /^405 /],
+    ['GET /health', {}, '200 GET /health'],
+  ],
   'rate-limit': [
     ...Array.from({ length: 5 }, () => ['POST /login', {}, /^200/] as const),
     ['POST /login', {}, /^429 .*RATE_LIMIT_EXCEEDED/],
