@@ -46,6 +46,17 @@ export function readRoute(container: ContainerInfo, options: DockerOptions): Rou
   return { match, host, rewrite, stripPrefix, from: `container ${nameOf(container)}` }
 }
 
+const labels = ['service', 'port', 'scheme', 'weight', 'health', 'enable']
+const routeLabels = ['match', 'host', 'rewrite', 'stripPrefix'].map(name => `route.${name}`)
+
+/** Labels that nobody reads, though they begin like those that are: more likely misspelt than meant for others. */
+export function unreadLabels({ Labels }: ContainerInfo, { prefix }: DockerOptions): string[] {
+  const read = [...labels, ...routeLabels].map(name => `${prefix}.${name}`)
+  return Object.keys(Labels).filter(
+    name => name.startsWith(`${prefix}.`) && !name.startsWith(`${prefix}.meta.`) && !read.includes(name),
+  )
+}
+
 type Label = ((name: string) => string | undefined) & { readonly prefix: string }
 
 function labelsOf({ Labels }: ContainerInfo, prefix: string): Label {

@@ -1,6 +1,6 @@
 import type { TargetSpec } from '@gateway/core'
 import type { ContainerInfo } from 'dockerode'
-import { belongsTo, nameOf, readRoute, readTarget } from './container.ts'
+import { belongsTo, nameOf, readRoute, readTarget, unreadLabels } from './container.ts'
 import { defineProvider, type LeaveOut, reasonOf } from './define-provider.ts'
 import { followEngine } from './docker-engine.ts'
 import { type DockerOptions, dockerOptions } from './docker-options.ts'
@@ -17,7 +17,11 @@ export const docker = defineProvider({
   }),
   open: followEngine,
   targets: (found: readonly ContainerInfo[], options, service, leaveOut): readonly TargetSpec[] =>
-    each(found, options, service, leaveOut, readTarget),
+    each(found, options, service, leaveOut, container => {
+      const unread = unreadLabels(container, options)
+      for (const name of unread) leaveOut(`label ${name} of container ${nameOf(container)}`, 'there is no such label')
+      return readTarget(container, options)
+    }),
   routes: (found: readonly ContainerInfo[], options, service, leaveOut) =>
     options.routes ? each(found, options, service, leaveOut, readRoute) : [],
 })

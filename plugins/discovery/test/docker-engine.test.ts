@@ -258,6 +258,14 @@ describe('a container', () => {
     expect(messages(running, 'container w is left out')).toHaveLength(wrong.length)
   })
 
+  test('with a label that nobody reads is used without it, and the label named', async () => {
+    const more = { 'gateway.wieght': '2', 'gateway.meta.any': 'x', gateways: '2' }
+    const { running } = await start([container('w', labels(more))])
+    expect(found(running).urls).toEqual([host])
+    const warned = running.log.all.flatMap(({ message }) => (message.endsWith('is left out') ? [message] : []))
+    expect(warned).toEqual(['label gateway.wieght of container w is left out'])
+  })
+
   test('that is left out brings no route along', async () => {
     const route = { 'gateway.route.match': 'GET /wrong', 'gateway.port': '0' }
     const { running } = await start([container('w', labels(route)), container('one', labels())], { routes: true })
