@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { openStream } from '../../support/event-client.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { lineValue } from '../../support/message.ts'
+import { startUpstream } from '../../support/upstream.ts'
 import { frame, openWebSocket } from '../../support/websocket.ts'
 import { ask, textOf } from './ask.ts'
 import { startBackend } from './backend.ts'
@@ -19,12 +20,21 @@ const files = [
   ...(areThere ? globSync(join(shared, '**/*.yaml')) : []),
 ].toSorted()
 
+/** A server that is never well, and notes each time that it is asked. */
+async function startFailing(name: string, asked: string[]): Promise<number> {
+  const { port } = await startUpstream((_request, response) => {
+    asked.push(name)
+    response.writeHead(503).end()
+  })
+  return port
+}
+
 /** The file with a server of its own for each instance, and what listens on which port of it. */
-async function started(file: string): Promise<readonly number[]> {
+async function started(file: string, start = startBackend): Promise<readonly number[]> {
   const text = readFileSync(file, 'utf8')
   const ports = new Map<string, number>()
   for (const [, port = ''] of text.matchAll(/address: [^\n,]+[\n,]\s*port: (\d+)/g)) {
-    if (!ports.has(port)) ports.set(port, await startBackend(port))
+    if (!ports.has(port)) ports.set(port, await start(port))
   }
   const local = text.replace(
     /address: [^\n,]+([\n,]\s*)port: (\d+)/g,
@@ -101,6 +111,69 @@ function describeSamples(): void {
     expect((await ask(websockets, 'GET /ws/echo')).status).toBe(400)
     expect((await ask(websockets, 'POST /api/a')).status).toBe(405)
     expect(await textOf(http, 'GET /api/a')).toMatch(/^300[23] GET/)
+  })
+
+  test('base: methods and paths, and the instances take turns', async () => {
+    const [port = 0] = await started(join(shared, 'configs/base/gateway.yaml'))
+    const turns = [await textOf(port, 'PUT /api/example/1', [], 'x'), await textOf(port, 'GET /api/example/1')]
+    expect(turns.toSorted()).toEqual(['3000 PUT /api/example/1', '3001 GET /api/example/1'])
+    expect(await textOf(port, 'GET /health')).toMatch(/^300[01] GET \/health$/)
+    expect((await ask(port, 'PATCH /api/example/1')).status).toBe(405)
+  })
+
+  test('auth: nobody gets in without a key or a token of the issuer, but where it is skipped', async () => {
+    const [port = 0] = await started(join(shared, 'configs/examples/auth.yaml'))
+    const refused = await ask(port, 'GET /api/example/1')
+    expect(refused.status).toBe(401)
+    expect(lineValue(refused.lines, 'www-authenticate')).toMatch(/^Bearer/)
+    for (const line of ['X-API-Key: guessed', 'Authorization: Bearer a.b.c']) {
+      expect((await ask(port, 'GET /api/example/1', [line])).status, line).toBe(401)
+    }
+    expect(await textOf(port, 'GET /public/a')).toMatch(/^300[01] GET \/public\/a$/)
+  })
+
+  test('CORS: for the origins that are listed', async () => {
+    const [port = 0] = await started(join(shared, 'configs/examples/cors.yaml'))
+    const wanted = (origin: string) => [`Origin: ${origin}`, 'Access-Control-Request-Method: PUT']
+    const { status, lines } = await ask(port, 'OPTIONS /api/a', wanted('https://app.example.com'))
+    const names = ['origin', 'credentials'].map(name => lineValue(lines, `access-control-allow-${name}`))
+    expect([status, ...names, lineValue(lines, 'access-control-max-age')]).toEqual([
+      204,
+      'https://app.example.com',
+      'true',
+      '3600',
+    ])
+    const refused = await ask(port, 'OPTIONS /api/a', wanted('https://evil.test'))
+    expect(lineValue(refused.lines, 'access-control-allow-origin')).toBeUndefined()
+    const answer = await ask(port, 'GET /api/a', ['Origin: http://localhost:3000'])
+    expect(answer.body).toBe('3000 GET /api/a')
+    expect(lineValue(answer.lines, 'access-control-expose-headers')).toMatch(/X-Request-ID/i)
+  })
+
+  test('retries: of the service, of the rule, and not of a POST', async () => {
+    const asked: string[] = []
+    const [port = 0] = await started(join(shared, 'configs/examples/retry.yaml'), name => startFailing(name, asked))
+    for (const request of ['GET /api/a', 'POST /flaky/a', 'GET /flaky/a']) {
+      expect((await ask(port, request)).status, request).toBe(503)
+    }
+    expect([asked.filter(name => name === '3000').length, asked.filter(name => name === '3001').length]).toEqual([2, 6])
+  })
+
+  test('circuit breakers: open after as many failures as the rule says', async () => {
+    const asked: string[] = []
+    const file = join(shared, 'configs/examples/circuit-breaker.yaml')
+    const [port = 0] = await started(file, name => startFailing(name, asked))
+    for (let left = 3; left > 0; left--) expect((await ask(port, 'GET /unstable/a')).status).toBe(503)
+    const open = await ask(port, 'GET /unstable/a')
+    expect([open.status, Number(lineValue(open.lines, 'retry-after')) > 20, asked.length]).toEqual([503, true, 3])
+    await ask(port, 'GET /api/a')
+    expect(asked).toEqual(['3001', '3001', '3001', '3000'])
+  })
+
+  test('health: how the gateway is', async () => {
+    const [port = 0] = await started(join(shared, 'configs/examples/health.yaml'))
+    const statuses = ['/health', '/ready', '/live', '/api/a'].map(async path => (await ask(port, `GET ${path}`)).status)
+    expect(await Promise.all(statuses)).toEqual([200, 200, 200, 200])
   })
 }
 
