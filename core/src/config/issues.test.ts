@@ -179,6 +179,11 @@ describe('unknown keys', () => {
 describe('unions say what was wrong with the form that was meant', () => {
   const fixed = z.strictObject({ to: z.string(), status: z.literal([301, 302]).optional() })
   const either = z.union([z.string().startsWith('/'), fixed], { error: 'must be a path or { to, status }' })
+  const shapes = z.union([
+    z.boolean(),
+    z.strictObject({ purge: z.strictObject({ token: z.string() }) }),
+    z.strictObject({ ttl: z.number().optional() }),
+  ])
   const kinds = z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('file'), path: z.string() }),
     z.strictObject({ kind: z.literal('http'), url: z.string() }),
@@ -202,6 +207,7 @@ describe('unions say what was wrong with the form that was meant', () => {
     ],
     ['in an array', z.array(either), ['/', { to: 5 }], ['at.1.to: must be a string, not 5']],
     ['a union in a union', z.union([either, z.boolean()]), { to: 5 }, ['at.to: must be a string, not 5']],
+    ['one shape of several', shapes, { ttl: 'x' }, ['at.ttl: must be a number, not a string']],
     ['an unknown kind', kinds, { kind: 'htpt' }, ["at.kind: must be 'file' or 'http'"]],
     [
       'a kind with a wrong key',

@@ -101,18 +101,24 @@ function isZodIssue(issue: SchemaIssue): issue is SchemaIssue & ZodIssue {
 
 /**
  * The form of a union that was meant: its complaints say more than the union's. It is the only one whose outermost shape
- * fits, so that what it misses lies deeper, or else the only one of the right type.
+ * fits, so that what it misses lies deeper, or else the only one of the right type. Of several shapes it is the one to
+ * which the fewest keys are unknown.
  */
 function meantBranch(branches: readonly (readonly ZodIssue[])[]): readonly ZodIssue[] | undefined {
   for (const fits of [
     (issue: ZodIssue) => issue.path.length > 0 || issue.code === 'unrecognized_keys',
     (issue: ZodIssue) => issue.path.length > 0 || (issue.code !== 'invalid_type' && issue.code !== 'invalid_value'),
   ]) {
-    const meant = branches.filter(branch => branch.every(fits))
+    const fitting = branches.filter(branch => branch.every(fits))
+    const least = Math.min(...fitting.map(unknownKeys))
+    const meant = fitting.filter(branch => unknownKeys(branch) === least)
     if (meant.length === 1) return meant[0]
   }
   return undefined
 }
+
+const unknownKeys = (complaints: readonly ZodIssue[]) =>
+  complaints.flatMap(issue => (issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [])).length
 
 const texts = (values: readonly unknown[]) => values.filter(value => typeof value === 'string')
 
