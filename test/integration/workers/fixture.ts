@@ -115,15 +115,20 @@ export async function who(wire: Wire): Promise<Who> {
 }
 
 /**
- * As `connect`, and once more when the handshake is reset: that is what Linux does to one that is under way to the socket
- * of a worker that leaves (decision 20), and what clients are made for.
+ * A new connection and the answer to its first request, tried once more when it is reset: that is what Linux does to a
+ * handshake under way to the socket of a worker that leaves (decision 20), also where the client takes it for done, and
+ * what clients are made for.
  */
-async function dial(port: number): Promise<Wire> {
+async function dial(port: number, path: string): Promise<{ readonly wire: Wire; readonly message: Message }> {
+  const once = async () => {
+    const wire = await connect(port)
+    return { wire, message: await get(wire, path) }
+  }
   try {
-    return await connect(port)
+    return await once()
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error
-    return connect(port)
+    if (!String(error).includes('ECONNRESET')) throw error
+    return once()
   }
 }
 
@@ -131,8 +136,8 @@ async function dial(port: number): Promise<Wire> {
 export async function connectToAll(port: number, workers: number): Promise<Wire[]> {
   const wires: Wire[] = []
   for (let tries = 0; tries < 200; tries++) {
-    const wire = await dial(port)
-    const { index } = await who(wire)
+    const { wire, message } = await dial(port, '/who')
+    const { index }: Who = JSON.parse(message.body)
     // One that leaves may have taken it just before.
     if (index < workers && wires[index] === undefined) wires[index] = wire
     else wire.socket.destroy()
@@ -146,12 +151,13 @@ export function busyClient(port: number): { stop(): Promise<readonly string[]> }
   let stopped = false
   const versions: string[] = []
   const running = (async () => {
-    let wire = await dial(port)
+    let wire: Wire | undefined
     while (!stopped) {
-      const { status, body, lines } = await get(wire, '/who')
+      const asked = wire === undefined ? await dial(port, '/who') : { wire, message: await get(wire, '/who') }
+      const { status, body, lines } = asked.message
       if (status !== 200) throw new Error(`${status} ${body}`)
       versions.push(JSON.parse(body).version)
-      if (lines.includes('Connection: close')) wire = await dial(port)
+      wire = lines.includes('Connection: close') ? undefined : asked.wire
     }
   })()
   running.catch(() => {})
