@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../../../test/support/free-port.ts'
 import { createEndpoint } from './connect.ts'
 import { cleanUp, get, ok, pool, type ServerPeer, send, upstream } from './pool.fixture.ts'
 
@@ -140,14 +140,6 @@ describe('ways to connect', () => {
 })
 
 describe('failures', () => {
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await new Promise(resolve => server.once('listening', resolve))
-    const address = server.address()
-    await new Promise(resolve => server.close(resolve))
-    return typeof address === 'object' && address !== null ? address.port : 0
-  }
-
   test('refused: each request hears of it', async () => {
     const to = pool(`http://127.0.0.1:${await freePort()}`, { maxConnections: 2 })
     const sent = [send(to), send(to), send(to), send(to)]

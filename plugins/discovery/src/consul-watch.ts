@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { ConsulOptions } from './consul-options.ts'
 import { reasonOf, type Watcher } from './define-provider.ts'
 import { createHttpApi, type HttpApi, readJson, within } from './http-api.ts'
-import { pause, repeat } from './repeat.ts'
+import { pause } from './pause.ts'
+import { repeat } from './repeat.ts'
 
 export type Asked = Omit<ConsulOptions, 'scheme' | 'service'> & { readonly service: string }
 

@@ -1,10 +1,10 @@
 import { NODATA, NOTFOUND, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { duration, type TargetSpec } from '@gateway/core'
 import * as z from 'zod'
 import { defineProvider, reasonOf, type Watcher } from './define-provider.ts'
 import { inUrl } from './in-url.ts'
+import { pause } from './pause.ts'
 
 const time = (low: number) =>
   duration().refine(ms => ms >= low && ms <= 86_400_000, { error: `must lie between ${low}ms and 1d` })
@@ -74,7 +74,7 @@ function follow(options: Options, watcher: Watcher<readonly TargetSpec[]>): () =
     while (!signal.aborted) {
       const wait = Math.min(maxRefresh, Math.max(minRefresh, await ask()))
       // Apart from others who asked at the same moment.
-      await sleep(wait * (0.9 + 0.1 * Math.random()), undefined, { signal, ref: false }).catch(() => {})
+      await pause(wait * (0.9 + 0.1 * Math.random()), signal)
     }
   }
 

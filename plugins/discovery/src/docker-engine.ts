@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Secret } from '@gateway/core'
 import type Dockerode from 'dockerode'
 import type { ContainerInfo } from 'dockerode'
 import { reasonOf, type Watcher } from './define-provider.ts'
 import { readJsonLines } from './json-lines.ts'
+import { pause } from './pause.ts'
 
 export interface Engine {
   /** As Docker writes it: `unix:///…`, `tcp://…`. */
@@ -117,7 +117,7 @@ export function followEngine(engine: Engine, watcher: Watcher<readonly Container
       }
       const wait = Math.min(backOff.last, backOff.first * 2 ** failures++)
       // Apart from others that lost the same engine.
-      await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => {})
+      await pause(wait * (0.5 + Math.random() / 2), signal)
     }
   }
 

@@ -5,6 +5,7 @@ import { duration, type TargetSpec, targetSpec } from '@gateway/core'
 import { parse } from 'yaml'
 import * as z from 'zod'
 import { defineProvider, reasonOf, type Watcher } from './define-provider.ts'
+import { pause } from './pause.ts'
 
 const maxBytes = 1024 ** 2
 /** A file that changed is read once it has been left alone for so long, in milliseconds. */
@@ -75,7 +76,7 @@ function follow({ path, interval }: { path: string; interval: number }, watcher:
   async function lookAgain(): Promise<void> {
     while (!signal.aborted) {
       await look()
-      await sleep(interval, undefined, { signal, ref: false }).catch(() => {})
+      await pause(interval, signal)
     }
   }
 

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AnswerError } from './http-api.ts'
+import { pause } from './pause.ts'
 
 /** Milliseconds before a source that failed is asked again: at most the first, doubled at each failure that follows, to the last. */
 const backOff = { first: 200, last: 30_000 }
@@ -31,9 +31,4 @@ export async function repeat(
       await pause(asked + wait, signal)
     }
   }
-}
-
-/** Ends early, and does not throw, when the signal is aborted. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal, ref: false }).catch(() => {})
 }

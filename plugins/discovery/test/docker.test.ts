@@ -1,20 +1,10 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { discovery } from '@gateway/discovery'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
+import { freePort } from '../../../test/support/free-port.ts'
 import type { RunningGateway } from '../../../test/support/gateway.ts'
 import { type DockerEngine, engineMissing, serveName, startEngine } from './engine.ts'
 import { ask, eventuallyFinds, eventuallyStale, found, messages, startWith } from './support.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 describe.skipIf(engineMissing)('a real engine', () => {
   let engine: DockerEngine

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup } from '../../../test/support/cleanup.ts'
+import { freePort } from '../../../test/support/free-port.ts'
 
 const installed = spawnSync('redis-server', ['--version']).status === 0
 
@@ -57,13 +57,4 @@ async function launch(port: number, folder: string, more: readonly string[]): Pr
   }
   if (server.exitCode !== null) throw new Error(`redis-server ended: ${said}`)
   return server
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

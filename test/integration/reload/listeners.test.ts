@@ -4,6 +4,7 @@ import { createGateway, type Gateway, GatewayError, silentLog } from '@gateway/c
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { rawUpstream } from '../../support/upstream.ts'
 import { connect, exchange, requestText, responseText } from '../../support/wire.ts'
 
@@ -19,16 +20,6 @@ async function start(listen: unknown, more: object = {}): Promise<Gateway> {
   onCleanup('gateways', () => gateway.close())
   await gateway.listen()
   return gateway
-}
-
-/** A port that was free a moment ago. */
-async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, host)
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** A port that somebody else has, until the test ends. */

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { definePlugin, type Gateway } from '@gateway/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { rawUpstream, recordingBackend, startUpstream } from '../../support/upstream.ts'
 import { pools } from '../../support/watched.ts'
@@ -57,16 +58,6 @@ async function underLoad(port: number, clients: number, work: () => Promise<void
 
 const ids = (gateway: Gateway) => gateway.generations.map(({ id }) => id)
 const markOf = async (port: number) => (await exchange(port, 'GET /mark')).body
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function openStream(port: number): Promise<Wire> {
   const client = await connect(port)
