@@ -285,7 +285,7 @@ export class Kernel implements Gateway {
 
   explain(request: ExplainRequest): Explanation {
     const { model, routes } = this.#current
-    return explain({ ...model, routes }, this.#current, request)
+    return explain({ ...model, routes: routes.map(route => route.model) }, this.#current, request)
   }
 
   describe(salt?: string): Promise<SerialisedModel> {

@@ -11,16 +11,24 @@ export function whole<T>(work: Sliced<T>): T {
   }
 }
 
-/** Steps of a microsecond between two looks at the clock, which costs a tenth of that. */
-const stepsPerLook = 16
+/** Items of a microsecond between two yields: each is an object, and a look at the clock for whoever works in slices. */
+const itemsPerYield = 16
+
+/** Calls `visit` with each item, in work that may be interrupted. */
+export function* each<T>(items: Iterable<T>, visit: (item: T, place: number) => void): Sliced<void> {
+  let place = 0
+  for (const item of items) {
+    visit(item, place++)
+    if (place % itemsPerYield === 0) yield
+  }
+}
 
 /** Does the work a few milliseconds at a time, with turns of the event loop between: requests go on meanwhile. */
 export async function inSlices<T>(work: Sliced<T>): Promise<T> {
   const pace = createPace()
-  for (let steps = 1; ; steps++) {
+  for (;;) {
     const step = work.next()
     if (step.done === true) return step.value
-    if (steps % stepsPerLook !== 0) continue
     const pause = pace()
     if (pause !== undefined) await pause
   }

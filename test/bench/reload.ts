@@ -25,7 +25,7 @@ const port = await freePort()
 const file = join(folder, 'gateway.config.ts')
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
-save(0)
+save(source(0))
 const program = join(import.meta.dirname, '../../core/bin/gateway.js')
 const gateway = fork(program, ['start', file, '--watch', '--no-control'], {
   execArgv: ['--import', join(import.meta.dirname, 'reload-probe.ts')],
@@ -39,9 +39,10 @@ gateway.on('exit', code => {
 await untilLive(0)
 const measured: Record<keyof typeof goals, number>[] = []
 for (let round = 1; round <= saves; round++) {
+  const text = source(round)
   await blockedMs()
   const began = performance.now()
-  save(round)
+  save(text)
   await untilLive(round)
   const live = performance.now() - began
   // The lints run now, beside the requests: no promise about the loop excepts them.
@@ -74,8 +75,8 @@ function tell(what: string, figure: keyof typeof goals): void {
 }
 
 /** As an editor saves: what is read is never half a file. */
-function save(round: number): void {
-  writeFileSync(`${file}.new`, source(round))
+function save(text: string): void {
+  writeFileSync(`${file}.new`, text)
   renameSync(`${file}.new`, file)
 }
 

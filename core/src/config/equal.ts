@@ -15,18 +15,23 @@ export function equal(a: unknown, b: unknown, depth = 0): boolean {
   if (Array.isArray(a)) {
     return Array.isArray(b) && a.length === b.length && a.every((item, i) => equal(item, b[i], depth + 1))
   }
-  if (isPlain(a)) {
-    if (!isPlain(b)) return false
-    const keys = Object.keys(a)
-    return (
-      keys.length === Object.keys(b).length &&
-      keys.every(key => Object.hasOwn(b, key) && equal(a[key], b[key], depth + 1))
-    )
-  }
+  if (isPlain(a)) return isPlain(b) && sameFields(a, b, depth)
   if (a instanceof Secret) return b instanceof Secret && isSameSecret(a, b)
   if (types.isRegExp(a)) return types.isRegExp(b) && String(a) === String(b)
   if (types.isDate(a)) return types.isDate(b) && a.getTime() === b.getTime()
   return types.isUint8Array(a) && types.isUint8Array(b) && Buffer.compare(a, b) === 0
+}
+
+/** Without lists of the keys: a reload of 10,000 routes compares tens of thousands of objects. */
+function sameFields(a: Record<string, unknown>, b: Record<string, unknown>, depth: number): boolean {
+  let fields = 0
+  for (const key in a) {
+    if (!Object.hasOwn(a, key)) continue
+    if (!Object.hasOwn(b, key) || !equal(a[key], b[key], depth + 1)) return false
+    fields++
+  }
+  for (const key in b) if (Object.hasOwn(b, key)) fields--
+  return fields === 0
 }
 
 /** The older of two values that say the same: whoever holds it already keeps the object. */

@@ -6,7 +6,7 @@ import { parseHostPattern } from '../routing/host.ts'
 import { type Pattern, parsePattern } from '../routing/pattern.ts'
 import { methods } from '../routing/router.ts'
 import { parseTemplate } from '../routing/template.ts'
-import type { Sliced } from '../slices.ts'
+import { each, type Sliced } from '../slices.ts'
 import type { HeaderRules, Predicate } from './config.ts'
 import { equal, snapshot } from './equal.ts'
 import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './issues.ts'
@@ -60,48 +60,52 @@ export function* readRoutes(value: unknown, reading: RouteReading): Sliced<[Rout
   const names = new Set<string>()
   const reread = rereader(schemas, reading)
   for (const table of tables) {
-    for (const [name, item] of entries(table, 'routes', report)) {
-      yield
-      const path = ['routes', name]
+    yield* each(entries(table, 'routes', report), ([name, item]) => {
       if (names.has(name)) {
-        report({ code: 'CONFIG_DUPLICATE_ROUTE', message: `two tables have a route "${name}": rename one`, path })
+        const message = `two tables have a route "${name}": rename one`
+        report({ code: 'CONFIG_DUPLICATE_ROUTE', message, path: ['routes', name] })
       }
       names.add(name)
       const old = before?.routes.get(name)
-      let model = old && reread(old, item)
-      let raw: unknown = old?.raw
-      if (model === undefined) {
-        raw = snapshot(item)
-        model = readRoute(name, raw, schema, reading)
-        if (model === undefined) continue
-      }
-      routes.push(model)
-      if (isRecord(raw)) read.set(name, { raw, model })
-    }
+      const route = (old && reread(old, item)) ?? readNew(name, item)
+      if (route === undefined) return
+      routes.push(route.model)
+      read.set(name, route)
+    })
   }
   return [routes, known]
+
+  function readNew(name: string, item: unknown): KnownRoute | undefined {
+    const raw = snapshot(item)
+    const model = readRoute(name, raw, schema, reading)
+    return model && isRecord(raw) ? { raw, model } : undefined
+  }
 }
 
 /** Makes the function that tells what became of a known route without reading it; undefined when it has to be read. */
 function rereader(
   schemas: KnownRoutes['schemas'],
   { plugins, services, reach, defaults, before, report }: RouteReading,
-): (old: KnownRoute, item: unknown) => RouteModel | undefined {
+): (old: KnownRoute, item: unknown) => KnownRoute | undefined {
   if (before === undefined || !equal([defaults, reach], [before.defaults, before.reach])) return () => undefined
   const changed = [...new Set([...schemas.keys(), ...before.schemas.keys()])].filter(
     name => schemas.get(name) !== before.schemas.get(name),
   )
-  return ({ raw, model }, item) => {
+  const isThere = (service: string) => services?.has(service) === true
+  return (old, item) => {
+    const { raw, model } = old
     const { action, name } = model
-    if (!servicesOf(action).every(service => services?.has(service) === true) || !equal(item, raw)) return undefined
-    const other = changed.filter(plugin => Object.hasOwn(raw, plugin))
-    if (other.length === 0) return model
+    const goesSomewhere =
+      action.kind !== 'service' || (isThere(action.service) && action.others?.every(isThere) !== false)
+    if (!goesSomewhere || !equal(item, raw)) return undefined
+    const other = changed.length === 0 ? changed : changed.filter(plugin => Object.hasOwn(raw, plugin))
+    if (other.length === 0) return old
     if (other.some(plugin => schemas.get(plugin) === undefined)) return undefined
     // A plugin that was loaded anew: only what it makes of its options may differ.
     const path = ['routes', name]
     const options = readOptions(raw, plugins, 'routeOptions', path, report)
     const leads = withOthers(action, readNamedServices(options, plugins, services, path, report))
-    return equal([options, leads], [model.options, action]) ? model : { ...model, options, action: leads }
+    return equal([options, leads], [model.options, action]) ? old : { raw, model: { ...model, options, action: leads } }
   }
 }
 

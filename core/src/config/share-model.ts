@@ -1,4 +1,4 @@
-import type { Sliced } from '../slices.ts'
+import { each, type Sliced } from '../slices.ts'
 import { equal, keep } from './equal.ts'
 import type { Model, RouteModel } from './model.ts'
 
@@ -19,12 +19,16 @@ function* shareByName<T extends { readonly name: string }>(
   before: readonly T[],
   now: readonly T[],
 ): Sliced<readonly T[]> {
-  const known = new Map(before.map(item => [item.name, item]))
-  const shared: T[] = []
-  for (const item of now) {
-    yield
-    shared.push(keep(known.get(item.name), item))
+  let byName: Map<string, T> | undefined
+  const known = (name: string) => {
+    byName ??= new Map(before.map(item => [item.name, item]))
+    return byName.get(name)
   }
+  const shared: T[] = []
+  yield* each(now, (item, place) => {
+    const other = before[place]
+    shared.push(keep(other?.name === item.name ? other : known(item.name), item))
+  })
   return shared.length === before.length && shared.every((item, i) => item === before[i]) ? before : shared
 }
 
@@ -33,9 +37,9 @@ export function askAlike(routes: readonly RouteModel[], before: readonly RouteMo
   return routes.length === before?.length && routes.every((route, place) => asksAlike(route, before[place]))
 }
 
-function asksAlike(a: RouteModel, b: RouteModel | undefined): boolean {
+export function asksAlike(a: RouteModel, b: RouteModel | undefined): boolean {
   if (a === b) return true
   const asks = (route: RouteModel | undefined) =>
-    route && [route.name, route.methods, route.listeners, route.hosts, route.pattern, route.headers, route.query]
+    route && [route.name, route.methods, route.listeners, route.hosts, route.pattern.text, route.headers, route.query]
   return equal(asks(a), asks(b))
 }

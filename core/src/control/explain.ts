@@ -23,7 +23,7 @@ interface Routing {
 
 /** Routes of the model alone, for a config that does not run. */
 export function routingOf({ routes }: Model): Routing {
-  const specs = routes.map((route, value) => ({ ...route, patterns: [route.pattern], value }))
+  const specs = routes.map((route, value) => ({ ...route, value }))
   return { router: compileRouter(specs), routeAt: () => undefined }
 }
 

@@ -181,7 +181,8 @@ describe('what the generation before made of an equal model is taken over', () =
       if (normalised.model === undefined) throw new ConfigProblems(normalised.problems)
       built.push(await buildGeneration(built.length + 1, normalised.model, store, silentLog, built.at(-1)))
     }
-    const route = (name: string) => built.map(({ compiled }) => compiled.find(route => route.name === name) ?? name)
+    const route = (name: string) =>
+      built.map(({ routes }) => routes.find(({ model }) => model.name === name)?.compiled ?? name)
     const running = (name: string) => built.map(({ services }) => services.get(name)?.service ?? name)
     const routers = built.map(({ router }) => router)
     return { route, running, routers, release: () => Promise.all(built.map(generation => generation.release())) }

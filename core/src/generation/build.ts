@@ -6,7 +6,6 @@ import { withoutRequired } from '../config/route-faults.ts'
 import type { GatewayHooks } from '../contract/hooks.ts'
 import type { Balancer, Connector, Extension, Host, Log, Points, TargetSpec } from '../contract/host.ts'
 import { pluginFailure, reasonOf } from '../exchange/plugin-failure.ts'
-import type { CompiledRoute } from '../exchange/route.ts'
 import { createPace } from '../slices.ts'
 import { keepFound } from '../upstream/keep-found.ts'
 import { roundRobin } from '../upstream/round-robin.ts'
@@ -17,7 +16,7 @@ import { askService } from './ask-service.ts'
 import { gatewayHookNames, hookFault } from './check-hooks.ts'
 import { compileRoute, type RoutePlugin } from './compile-route.ts'
 import { FoundRoutes } from './found-routes.ts'
-import { Generation, type RunningService } from './generation.ts'
+import { Generation, type RunningRoute, type RunningService } from './generation.ts'
 import { createHost } from './host.ts'
 import { lacksRequired } from './required.ts'
 import type { SharedStore } from './shared-store.ts'
@@ -56,13 +55,16 @@ export async function buildGeneration(
     }
     // All at once, since each may wait for a word of its source.
     await Promise.all(starting)
-    const compiled: CompiledRoute[] = []
-    const known = compiledBy(before)
+    const routes: RunningRoute[] = []
+    const known = runningBy(before)
     for (const route of model.routes) {
-      compiled.push(compileRoute(route, plugins, generation.services, known.get(route), report))
-      await pace()
+      const old = known.get(route)
+      const compiled = compileRoute(route, plugins, generation.services, old?.compiled, report)
+      routes.push(old?.compiled === compiled ? old : { model: route, compiled })
+      const pause = pace()
+      if (pause !== undefined) await pause
     }
-    generation.compiled = compiled
+    generation.routes = routes
     checkRequired(generation, plugins, report)
     if (problems.length > 0) throw new ConfigProblems(problems)
     await generation.foundRoutes.begin(before)
@@ -74,8 +76,10 @@ export async function buildGeneration(
 }
 
 /** By their models. A function of its own: where a closure knew `before`, what is kept of this build would hold on to it. */
-function compiledBy(before: Generation | undefined): Map<RouteModel, CompiledRoute | undefined> {
-  return new Map(before?.model.routes.map((route, place) => [route, before.compiled[place]]))
+function runningBy(before: Generation | undefined): Map<RouteModel, RunningRoute> {
+  const running = new Map<RouteModel, RunningRoute>()
+  for (const route of before?.routes ?? []) running.set(route.model, route)
+  return running
 }
 
 async function setUpPlugins(generation: Generation, problems: Problem[]): Promise<RoutePlugin[]> {
@@ -118,9 +122,9 @@ function checkRequired(
   report: (problem: Omit<Problem, 'severity'>) => void,
 ): void {
   for (const plugin of plugins) {
-    for (const [index, route] of generation.compiled.entries()) {
-      const own = generation.model.routes[index]?.options[plugin.name]
-      if (lacksRequired(generation, plugin, route, own)) report(withoutRequired(plugin.name, route.name))
+    for (const { model, compiled } of generation.routes) {
+      const own = model.options[plugin.name]
+      if (lacksRequired(generation, plugin, compiled, own)) report(withoutRequired(plugin.name, model.name))
     }
   }
 }

@@ -42,7 +42,10 @@ export function compileRoute(
   before: CompiledRoute | undefined,
   report: Report,
 ): CompiledRoute {
-  const path = ['routes', model.name]
+  const [name = '', ...otherNames] = servicesOf(model.action)
+  const service = services.get(name)?.service
+  const isOwn = otherNames.length === 0 && before?.plugins.length === 0 && serviceOf(before) === service
+  if (isOwn && plugins.length === 0) return before
   const settings = { timeouts: { ...model.timeouts }, replay: { bytes: 0 } }
   const chain: Link[] = []
   const active: RoutePlugin[] = []
@@ -52,11 +55,11 @@ export function compileRoute(
     chain.push({ plugin: plugin.name, hooks })
     active.push(plugin)
   }
+  if (isOwn && active.length === 0) return before
   checkWriters(active, model.name, report)
   checkStreams(active, model, report)
-  const [service, ...others] = servicesOf(model.action).flatMap(name => services.get(name)?.service ?? [])
-  if (others.length === 0 && active.length === 0 && before?.plugins.length === 0 && serviceOf(before) === service)
-    return before
+  const path = ['routes', model.name]
+  const others = otherNames.flatMap(other => services.get(other)?.service ?? [])
   if (Object.keys(model.hooks).length > 0) chain.push({ plugin: 'config', hooks: model.hooks })
   const forward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook)
   const backward = <H extends keyof RouteHooks>(hook: H) => steps(chain, hook).reverse()

@@ -1,13 +1,9 @@
-import type { RouteModel } from '../config/model.ts'
 import { readFoundRoute } from '../config/normalise-routes.ts'
-import { askAlike } from '../config/share-model.ts'
 import type { RouteSpec } from '../contract/host.ts'
-import type { CompiledRoute } from '../exchange/route.ts'
 import { askKey } from '../routing/conflicts.ts'
-import { compileInSlices, type Router } from '../routing/router.ts'
-import { inSlices } from '../slices.ts'
+import { arrange } from './arrange.ts'
 import { compileRoute, type RoutePlugin } from './compile-route.ts'
-import type { Generation } from './generation.ts'
+import type { Generation, RunningRoute } from './generation.ts'
 import { lacksRequired } from './required.ts'
 
 /** That a provider wants a route to a service. */
@@ -19,8 +15,8 @@ interface Claim {
 }
 
 interface Made {
-  readonly route: RouteModel | undefined
-  readonly compiled: CompiledRoute | undefined
+  /** Undefined where there is a fault. */
+  readonly route: RunningRoute | undefined
   readonly fault: string | undefined
 }
 
@@ -34,6 +30,8 @@ export class FoundRoutes {
   readonly #plugins: readonly RoutePlugin[]
   /** In the order in which they came. */
   #claims: readonly Claim[] = []
+  /** The config's. */
+  #own: readonly RunningRoute[] = []
   /** Kept for the life of the generation, so that plugins are asked once about a route that comes and goes. */
   readonly #made = new Map<string, Made>()
   #refused: ReadonlyMap<string, string> = new Map()
@@ -68,6 +66,7 @@ export class FoundRoutes {
     const placeOf = ({ id }: Claim) => places.get(id) ?? places.size
     this.#claims = this.#claims.toSorted((a, b) => placeOf(a) - placeOf(b))
     this.#refused = before?.foundRoutes === undefined ? this.#refused : before.foundRoutes.#refused
+    this.#own = this.#generation.routes
     this.#begun = this.#apply(before)
     return this.#begun
   }
@@ -75,41 +74,43 @@ export class FoundRoutes {
   /** `like`: whose router leads into a list of routes already. */
   async #apply(like: Generation | undefined): Promise<void> {
     const generation = this.#generation
-    const { log, model, draining } = generation
-    const known = this.#claims.length === 0 ? [] : model.routes
-    const taken = new Map(known.map(route => [askKey(route), `route "${route.name}" of the config`]))
+    const { log, draining } = generation
+    const claimed = this.#claims.map(claim => ({ ...claim, made: this.#madeOf(claim) }))
+    const shapes = new Set(claimed.map(({ made }) => made.route?.model.pattern.shape))
+    const rivals = shapes.size === 0 ? [] : this.#own.filter(({ model }) => shapes.has(model.pattern.shape))
+    const taken = new Map(rivals.map(({ model }) => [askKey(model), `route "${model.name}" of the config`]))
     const refused = new Map<string, string>()
-    const routes = [...model.routes]
-    const compiled = generation.compiled.slice(0, routes.length)
-    for (const { service, spec, id } of this.#claims) {
-      const made = this.#made.get(id) ?? this.#make(service, spec)
-      this.#made.set(id, made)
-      const key = made.route && askKey(made.route)
+    const routes = [...this.#own]
+    for (const { service, spec, id, made } of claimed) {
+      const { route } = made
+      const key = route && askKey(route.model)
       const other = key && taken.get(key)
       const fault = made.fault ?? (other && `${other} asks for exactly the same`)
       if (fault !== undefined) refused.set(id, fault)
-      else if (key !== undefined && made.route !== undefined && made.compiled !== undefined) {
+      else if (key !== undefined && route !== undefined) {
         taken.set(key, `${spec.from}, of service "${service}",`)
-        routes.push(made.route)
-        compiled.push(made.compiled)
+        routes.push(route)
       }
       if (fault === undefined || this.#refused.get(id) === fault) continue
       log.warn('a route that was found is refused', { service, match: spec.match, from: spec.from, reason: fault })
     }
     this.#refused = refused
-    if (like === generation && isSame(routes, like.routes)) return
-    // It leads to places in the list of routes, and so serves as long as these are chosen for the same requests.
-    const router = like !== undefined && askAlike(routes, like.routes) ? like.router : await routerOf(routes)
+    const routing = await arrange(routes, like)
     // Nobody asks it for a route any more.
     if (draining.aborted) return
     const before = namesOfFound(like)
-    generation.routes = routes
-    generation.compiled = compiled
-    generation.router = router
+    generation.routes = routing.routes
+    generation.router = routing.router
     const now = namesOfFound(generation)
     const added = now.filter(name => !before.includes(name))
     const removed = before.filter(name => !now.includes(name))
     if (added.length + removed.length > 0) log.info('routes changed', { added, removed })
+  }
+
+  #madeOf({ id, service, spec }: Claim): Made {
+    const made = this.#made.get(id) ?? this.#make(service, spec)
+    this.#made.set(id, made)
+    return made
   }
 
   #make(service: string, spec: RouteSpec): Made {
@@ -126,20 +127,15 @@ export class FoundRoutes {
       if (compiled === undefined || !lacksRequired(this.#generation, plugin, compiled, undefined)) continue
       faults.push(`the config requires "${plugin.name}", which is not at work on it`)
     }
-    return { route, compiled, fault: faults.length === 0 ? undefined : faults.join('; ') }
+    if (route === undefined || compiled === undefined || faults.length > 0) {
+      return { route: undefined, fault: faults.join('; ') }
+    }
+    return { route: { model: route, compiled }, fault: undefined }
   }
 }
 
-function routerOf(routes: readonly RouteModel[]): Promise<Router<number>> {
-  const specs = routes.map(({ pattern, ...asked }, value) => ({ ...asked, patterns: [pattern], value }))
-  return inSlices(compileInSlices(specs))
-}
-
-const isSame = (routes: readonly RouteModel[], others: readonly RouteModel[]) =>
-  routes.length === others.length && routes.every((route, place) => route === others[place])
-
 const namesOfFound = (generation: Generation | undefined) =>
-  generation?.routes.slice(generation.model.routes.length).map(({ name }) => name) ?? []
+  generation?.routes.filter(({ model }) => model.found === true).map(({ model }) => model.name) ?? []
 
 const idOf = (service: string, { match, host, rewrite, stripPrefix }: RouteSpec) =>
   JSON.stringify([service, match, host, rewrite, stripPrefix])

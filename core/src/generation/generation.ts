@@ -18,6 +18,12 @@ export interface RunningService {
   readonly service: Service
 }
 
+/** A route with what was made of it. */
+export interface RunningRoute {
+  readonly model: RouteModel
+  readonly compiled: CompiledRoute
+}
+
 /** One for all: the stack of one made at the time would hold on to the generation that takes over, and each to the next. */
 const over = new DOMException('a newer generation has taken over, or the gateway closes', 'AbortError')
 
@@ -53,11 +59,9 @@ export class Generation implements Runtime {
   readonly lease: SharedLease
   /** Set once every plugin has been asked about every route; no request comes before. */
   router: Router<number> = compileRouter([])
-  /** The config's, and then those that were found. */
-  routes: readonly RouteModel[]
+  /** The config's and those that were found, where the router leads. */
+  routes: readonly RunningRoute[] = []
   foundRoutes: FoundRoutes | undefined
-  /** What was made of each. */
-  compiled: readonly CompiledRoute[] = []
   connectionHooks: readonly { readonly plugin: string; readonly run: ConnectionHook }[] = []
 
   /** For the next generation to take over what stays. */
@@ -74,7 +78,6 @@ export class Generation implements Runtime {
   constructor(id: number, model: Model, store: SharedStore, log: Log) {
     this.id = id
     this.model = model
-    this.routes = model.routes
     this.deadlines = store.platform.deadlines
     this.after = store.platform.after
     this.store = store
@@ -99,9 +102,9 @@ export class Generation implements Runtime {
   }
 
   routeAt(place: number): CompiledRoute {
-    const route = this.compiled[place]
+    const route = this.routes[place]
     if (route === undefined) throw new TypeError(`the router leads to a route ${place} that is not there`)
-    return route
+    return route.compiled
   }
 
   enter(member: Member): void {

@@ -1,6 +1,7 @@
 import type { LintCode } from '../config/lint-codes.ts'
 import type { Model } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
+import type { Sliced } from '../slices.ts'
 
 /** What lints look at. */
 export interface Linted {
@@ -15,5 +16,7 @@ export interface Finding extends Omit<Problem, 'severity'> {
   readonly code: LintCode
 }
 
-/** Yields what it finds, and undefined wherever its work can be interrupted. Changes nothing. */
-export type Lint = (linted: Linted) => Iterable<Finding | undefined>
+export type ReportFinding = (finding: Finding) => void
+
+/** Reports what it finds. Changes nothing. */
+export type Lint = (linted: Linted, report: ReportFinding) => Sliced<void>

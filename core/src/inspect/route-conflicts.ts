@@ -1,5 +1,5 @@
 import { findConflicts } from '../routing/conflicts.ts'
-import type { Finding, Linted } from './finding.ts'
+import type { Lint } from './finding.ts'
 
 const codes = {
   // The config is not taken with one, so no model has any.
@@ -8,9 +8,9 @@ const codes = {
   ambiguous: 'CONFIG_ROUTE_AMBIGUOUS',
 } as const
 
-export function* routeConflicts({ model }: Linted): Generator<Finding | undefined> {
-  for (const conflict of findConflicts(model.routes)) {
-    const code = conflict && codes[conflict.kind]
-    yield code && { code, message: conflict.message, path: ['routes', conflict.route, 'match'] }
+export const routeConflicts: Lint = function* ({ model }, report) {
+  for (const { kind, message, route } of yield* findConflicts(model.routes)) {
+    const code = codes[kind]
+    if (code !== undefined) report({ code, message, path: ['routes', route, 'match'] })
   }
 }

@@ -1,5 +1,6 @@
 import { type ConfigPath, isRecord } from '../config/issues.ts'
-import type { Finding, Linted } from './finding.ts'
+import { each, type Sliced } from '../slices.ts'
+import type { Lint } from './finding.ts'
 import { inlineSecrets } from './inline-secrets.ts'
 import { secretWord } from './names-secret.ts'
 
@@ -20,48 +21,68 @@ const forms: readonly (readonly [form: RegExp, what: string])[] = [
 const passwords = new Set(['secret', 'password', 'passwd', 'passphrase', 'pwd'])
 const reference = /^\.{0,2}\/|^\$|^[<{]|^[a-z]+:|\.(?:pem|key|crt|p12|pfx|txt|json)$/i
 
+/** Quick, since nearly all that a config says is nothing like a secret. */
+const anyForm = new RegExp(forms.map(([form]) => form.source).join('|'), 'i')
+
 /**
  * Secrets that stand in the config's own files, by their form or by what their key and they look like. One that was read
  * from the environment or another file stands in none of them. The message never shows it.
  */
-export function* literalSecrets(linted: Linted): Generator<Finding | undefined> {
+export const literalSecrets: Lint = function* (linted, report) {
   const { config, sources } = linted
+  const found: { path: ConfigPath; text: string; what: string }[] = []
+  // Of keys, most of which come again with each route.
+  const words = new Map<unknown, string | undefined>()
+  yield* eachString(config, (path, text) => {
+    const key = path.at(-1)
+    if (!words.has(key)) words.set(key, typeof key === 'string' ? secretWord(key) : undefined)
+    const what = kindOf(words.get(key), text)
+    if (what !== undefined) found.push({ path: [...path], text, what })
+  })
+  if (found.length === 0) return
   // What a plugin declares to be a secret is told of already, with the remedy that it offers.
   const declared = new Set<string>()
-  for (const found of inlineSecrets(linted)) yield found && void declared.add(JSON.stringify(found.path))
-  for (const found of strings(config, [], new Set())) {
-    const what = found && kindOf(found.path.at(-1), found.text)
-    const isKnown = what !== undefined && declared.has(JSON.stringify(found?.path))
-    const place = found && what && !isKnown && placeOf(found.text, sources())
-    if (!place) {
-      yield
-      continue
-    }
+  yield* inlineSecrets(linted, ({ path }) => declared.add(JSON.stringify(path)))
+  for (const { path, text, what } of found) {
+    yield
+    const place = declared.has(JSON.stringify(path)) ? undefined : placeOf(text, sources())
+    if (place === undefined) continue
     const message = `holds ${what}, written in the file for all who can read it: take it from the environment or from a file that is not kept with the config`
-    yield { code: 'CONFIG_SECRET_LITERAL', message, path: found.path, ...place }
+    report({ code: 'CONFIG_SECRET_LITERAL', message, path, ...place })
   }
 }
 
-interface Text {
-  readonly path: ConfigPath
-  readonly text: string
-}
+type VisitString = (path: ConfigPath, text: string) => void
 
-/** Every string of the config with its path as problems give it; undefined after each object. */
-function* strings(value: unknown, path: ConfigPath, seen: Set<object>): Generator<Text | undefined> {
-  if (typeof value === 'string') return yield { path, text: value }
-  // A secret that hides itself is an object with a class of its own, which is none of ours to look into.
-  if (typeof value !== 'object' || value === null || !isPlain(value) || seen.has(value)) return
-  seen.add(value)
-  for (const [key, item] of Object.entries(value)) {
-    const below = Array.isArray(value) ? Number(key) : key
-    // Routes may come in several tables, and what a plugin was given stands in its call.
-    if (path.length === 1 && path[0] === 'routes' && Array.isArray(value)) yield* strings(item, path, seen)
-    else if (path.length === 1 && path[0] === 'plugins') {
-      yield* strings(isRecord(item) ? item.options : undefined, [...path, below], seen)
-    } else yield* strings(item, [...path, below], seen)
+/** Visits every string of the config with its path as problems give it: one array, which changes from call to call. */
+function* eachString(config: unknown, visit: VisitString): Sliced<void> {
+  const seen = new Set<object>()
+  const path: (string | number)[] = []
+  const below = (key: string | number, value: unknown) => {
+    path.push(key)
+    look(value)
+    path.pop()
   }
-  yield
+  const look = (value: unknown) => {
+    if (typeof value === 'string') return visit(path, value)
+    // A secret that hides itself is an object with a class of its own, which is none of ours to look into.
+    if (typeof value !== 'object' || value === null || !isPlain(value) || seen.has(value)) return
+    seen.add(value)
+    if (Array.isArray(value)) for (const [index, item] of value.entries()) below(index, item)
+    else for (const key in value) below(key, Reflect.get(value, key))
+  }
+  if (!isRecord(config)) return
+  const { routes, plugins, ...rest } = config
+  look(rest)
+  path.push('plugins')
+  // What a plugin was given stands in its call.
+  if (Array.isArray(plugins))
+    for (const [index, item] of plugins.entries()) below(index, isRecord(item) && item.options)
+  // Routes may come in several tables.
+  path[0] = 'routes'
+  for (const table of [routes].flat()) {
+    if (isRecord(table)) yield* each(Object.keys(table), name => below(name, table[name]))
+  }
 }
 
 function isPlain(value: object): boolean {
@@ -70,10 +91,10 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function kindOf(key: string | number | undefined, text: string): string | undefined {
-  const known = forms.find(([form]) => form.test(text))
+/** `word`: by which its key names a secret. */
+function kindOf(word: string | undefined, text: string): string | undefined {
+  const known = anyForm.test(text) ? forms.find(([form]) => form.test(text)) : undefined
   if (known !== undefined) return known[1]
-  const word = typeof key === 'string' ? secretWord(key) : undefined
   if (word === undefined || reference.test(text)) return undefined
   if (passwords.has(word) ? text.length >= 4 : text.split(/[\s:._-]+/).some(looksRandom))
     return `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`

@@ -1,5 +1,6 @@
 import type { ListenerModel } from '../config/model.ts'
-import type { Finding, Linted } from './finding.ts'
+import { each } from '../slices.ts'
+import type { Finding, Lint } from './finding.ts'
 
 const withBody = ['POST', 'PUT', 'PATCH']
 
@@ -8,19 +9,17 @@ const withBody = ['POST', 'PUT', 'PATCH']
  * and ours, while a client that pauses is the listener's, by `bodyIdleTimeout`. The other timeouts of routes and
  * listeners measure different waits and cannot contradict each other.
  */
-export function* bodyTimeouts({ model, config }: Linted): Generator<Finding | undefined> {
+export const bodyTimeouts: Lint = function* ({ model, config }, report) {
   const impatient = model.listeners
     .filter(({ limits }) => limits.bodyIdleTimeout !== 0)
     .sort((a, b) => a.limits.bodyIdleTimeout - b.limits.bodyIdleTimeout)
   const tables = [(config as { routes?: unknown }).routes].flat()
-  for (const { name, methods, timeouts, listeners } of model.routes) {
+  yield* each(model.routes, ({ name, methods, timeouts, listeners }) => {
+    if (!methods.some(method => withBody.includes(method))) return
     const stricter = impatient.find(listener => listeners.length === 0 || listeners.includes(listener.name ?? ''))
-    const uploads = methods.some(method => withBody.includes(method))
     const longer = stricter !== undefined && (timeouts.idle === 0 || timeouts.idle > stricter.limits.bodyIdleTimeout)
-    if (uploads && longer && tables.some(table => asksForIdle(table, name)))
-      yield finding(name, timeouts.idle, stricter)
-    else yield
-  }
+    if (longer && tables.some(table => asksForIdle(table, name))) report(finding(name, timeouts.idle, stricter))
+  })
 }
 
 /** Whether it is the route that says so; by default it is longer, too, and nobody meant anything by that. */

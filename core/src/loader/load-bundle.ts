@@ -231,25 +231,21 @@ function stub(key: string, module: object): string {
   return [`const $module = /* @__PURE__ */ $gateway.external(${JSON.stringify(key)})`, ...lines].join('\n')
 }
 
-function load(path: string, content: Buffer): OnLoadResult {
-  const result: OnLoadResult = {
-    contents: content,
-    resolveDir: dirname(path),
-    loader: loaders[extname(path)] ?? 'default',
-  }
-  if (!codeExtension.test(path)) return result
+/** What the bundle has in place of a file; undefined: the file itself, which esbuild reads quicker than it is handed over. */
+function load(path: string, content: Buffer): OnLoadResult | undefined {
+  if (!codeExtension.test(path) || !ownPlace.some(name => content.includes(name))) return undefined
+  const result: OnLoadResult = { resolveDir: dirname(path), loader: loaders[extname(path)] ?? 'default' }
   const text = content.toString()
   // Imports are hoisted, so one at the end serves the whole file and moves no line or column.
   if (text.includes('import.meta')) {
     return { ...result, contents: `${text}\nimport ${metaName} from ${JSON.stringify(metaPrefix + path)}` }
   }
-  if (/\b__(?:file|dir)name\b/.test(text) && !/\b(?:const|let|var|function|import)\s+__(?:file|dir)name\b/.test(text)) {
-    const names = `__filename = ${JSON.stringify(path)}, __dirname = ${JSON.stringify(dirname(path))}`
-    return { ...result, contents: `var ${names};${text}` }
-  }
-  return result
+  if (/\b(?:const|let|var|function|import)\s+__(?:file|dir)name\b/.test(text)) return undefined
+  const names = `__filename = ${JSON.stringify(path)}, __dirname = ${JSON.stringify(dirname(path))}`
+  return { ...result, contents: `var ${names};${text}` }
 }
 
+const ownPlace = ['import.meta', '__filename', '__dirname']
 const codeExtension = /\.[mc]?[jt]sx?$/
 const loaders: Readonly<Record<string, Loader>> = { '.mts': 'ts', '.cts': 'ts', '.mjs': 'js', '.cjs': 'js' }
 

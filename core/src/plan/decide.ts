@@ -65,7 +65,7 @@ export function createDecide(serialised: SerialisedModel, { listeners, routes }:
   const specs = routes.map((route): RouteSpec<(located: Located) => Decided> => {
     const decision = decisionOf(serialised, route)
     const to = destination(route)
-    return { ...route, patterns: [route.pattern], value: located => ({ decision, to: to(located) }) }
+    return { ...route, value: located => ({ decision, to: to(located) }) }
   })
   const router = compileRouter(specs)
 

@@ -1,7 +1,7 @@
-import type { Sliced } from '../slices.ts'
+import { each, type Sliced } from '../slices.ts'
 import { compareSpecificity, compareText } from './endpoint.ts'
 import { parseHostPattern } from './host.ts'
-import type { Pattern } from './pattern.ts'
+import { type Pattern, paramMark, wildcardMark } from './pattern.ts'
 import { type Condition, conditionsOf, implies, negate } from './predicate.ts'
 import type { RouteSpec } from './router.ts'
 
@@ -24,8 +24,7 @@ interface Entry {
   readonly name: string
   readonly methods: readonly string[]
   readonly hosts: readonly string[]
-  /** Shapes of its patterns, each with one pattern that has it. */
-  readonly shapes: ReadonlyMap<string, Pattern>
+  readonly pattern: Pattern
   readonly conditions: readonly Condition[]
   /** Its conditions contradict each other. */
   readonly impossible: boolean
@@ -34,23 +33,14 @@ interface Entry {
 /** The same text for routes that ask for exactly the same. */
 export const askKey = (route: Asked): string => keyOf(entryOf(route))
 
-/** Routes of one host and one shape, in the order in which the router asks them. */
-interface Group {
-  readonly entries: readonly Entry[]
-  /** Where each entry stands. */
-  readonly places: ReadonlyMap<Entry, number>
-}
-
-// What a shape writes for a parameter and for a wildcard: no canonical path holds either character.
-const param = '\x00'
-const wildcard = '\x01'
+/** Routes of one host and one shape, by both. */
+type Groups = ReadonlyMap<string, readonly Entry[]>
 
 // Thousands of routes may differ in one header only; comparing all of them with all would take minutes.
 const rivalsLookedAt = 32
 const atomsSplit = 8
 
-type Asked = Omit<RouteSpec<unknown>, 'value' | 'patterns'> &
-  (Pick<RouteSpec<unknown>, 'patterns'> | { readonly pattern: Pattern })
+type Asked = Omit<RouteSpec<unknown>, 'value'>
 
 /**
  * Routes that ask for exactly what another asks for, by name the first of them. No two of `known` may do so: a route that
@@ -59,21 +49,19 @@ type Asked = Omit<RouteSpec<unknown>, 'value' | 'patterns'> &
 export function* findDuplicates(routes: readonly Asked[], known: readonly Asked[] = []): Sliced<Conflict[]> {
   const unseen = new Set(known)
   const shapes = new Set<string>()
-  for (const route of routes) {
-    yield
-    if (!unseen.delete(route)) for (const pattern of patternsOf(route)) shapes.add(shapeOf(pattern))
-  }
+  yield* each(routes, route => {
+    if (!unseen.delete(route)) shapes.add(route.pattern.shape)
+  })
   const byKey = new Map<string, Entry[]>()
-  for (const route of routes) {
-    yield
-    if (patternsOf(route).some(pattern => shapes.has(shapeOf(pattern)))) addByKey(byKey, route)
-  }
+  yield* each(routes, route => {
+    if (shapes.has(route.pattern.shape)) addByKey(byKey, route)
+  })
   return duplicatesOf(byKey)
 }
 
 /**
- * What is wrong with a table of routes as a whole; at most one conflict a route. Yields undefined after each piece of the
- * work, for whoever has to pause: 10,000 routes take a tenth of a second.
+ * Which routes of a table without duplicates are never chosen, and which are chosen for their name alone; at most one
+ * conflict a route. 10,000 routes are a tenth of a second of work.
  *
  * A route is unreachable when each request that it matches, by host, method, path, header and query, goes to a route that
  * wins over it: one, or several together. Nothing is reported that is not so. Missed are only: a cover that takes more
@@ -81,16 +69,42 @@ export function* findDuplicates(routes: readonly Asked[], known: readonly Asked[
  * follows from the meaning of two expressions (`/^ab/` lies in `/^a/`).
  * A cover of a wildcard counts although paths with empty segments (`emptySegments: 'keep'`) would get past it.
  */
-export function* findConflicts(routes: readonly Asked[]): Generator<Conflict | undefined> {
-  const byKey = new Map<string, Entry[]>()
-  for (const route of routes) yield void addByKey(byKey, route)
-  yield* duplicatesOf(byKey)
-  const entries = [...byKey.values()].flatMap(([first]) => first ?? [])
-  const lists = new Map<string, Entry[]>()
-  for (const entry of entries) yield void addByPlace(lists, entry)
-  const groups = new Map<string, Group>()
-  for (const [key, list] of lists) yield void groups.set(key, groupOf(list))
-  for (const entry of entries) yield unreachable(entry, groups) ?? ambiguous(entry, groups)
+export function* findConflicts(routes: readonly Asked[]): Sliced<Conflict[]> {
+  const entries: Entry[] = []
+  const groups = new Map<string, Entry[]>()
+  yield* each(routes, route => {
+    const entry = entryOf(route)
+    entries.push(entry)
+    for (const host of entry.hosts) {
+      const place = host + entry.pattern.shape
+      const group = groups.get(place)
+      if (group === undefined) groups.set(place, [entry])
+      else group.push(entry)
+    }
+  })
+  yield* each(groups.values(), group => group.sort(inOrder))
+  const conflicts: Conflict[] = []
+  yield* each(entries, entry => {
+    const conflict = unreachable(entry, groups) ?? ambiguous(entry, groups)
+    if (conflict !== undefined) conflicts.push(conflict)
+  })
+  return conflicts
+}
+
+/** In which the router asks routes of one host and one shape. */
+const inOrder = (a: Entry, b: Entry) => compareSpecificity(a, b) || compareText(a.name, b.name)
+
+/** Where the entry would stand among these. */
+function placeOf(entry: Entry, group: readonly Entry[]): number {
+  let low = 0
+  let high = group.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const other = group[middle]
+    if (other !== undefined && inOrder(other, entry) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function addByKey(byKey: Map<string, Entry[]>, route: Asked): void {
@@ -114,17 +128,15 @@ function duplicatesOf(byKey: ReadonlyMap<string, Entry[]>): Conflict[] {
 
 const distinct = (items: readonly string[]) => (items.length < 2 ? items : [...new Set(items)].sort())
 
-const patternsOf = (route: Asked) => ('pattern' in route ? [route.pattern] : route.patterns)
-
 function entryOf(route: Asked): Entry {
-  const { name, methods, listeners, hosts, headers, query } = route
+  const { name, methods, listeners, hosts, pattern, headers, query } = route
   const conditions = conditionsOf(headers, query, listeners)
   return {
     name,
     methods: distinct(methods),
     // A host that is none is for the config to report; here it only has to equal itself.
     hosts: hosts.length === 0 ? [''] : distinct(hosts.map(host => hostKey(host))),
-    shapes: new Map(patternsOf(route).map(pattern => [shapeOf(pattern), pattern])),
+    pattern,
     conditions,
     impossible: conditions.length > 1 && exclude(conditions, conditions),
   }
@@ -135,47 +147,25 @@ function hostKey(text: string): string {
   return typeof host === 'string' ? host : text
 }
 
-function shapeOf(pattern: Pattern): string {
-  const segments = pattern.segments.map(({ key }) => key ?? param)
-  return `/${(pattern.wildcard ? [...segments, wildcard] : segments).join('/')}`
-}
-
-function keyOf({ methods, hosts, shapes, conditions }: Entry): string {
+function keyOf({ methods, hosts, pattern: { shape }, conditions }: Entry): string {
   const asked = conditions.map(({ source, name, value, anyOf, pattern, not }) =>
     JSON.stringify([source, name, value ?? anyOf, pattern?.toString(), not === true]),
   )
-  return [methods, hosts, [...shapes.keys()].sort(), distinct(asked)].map(part => part.join('\n')).join('\n\n')
+  return [methods, hosts, [shape], distinct(asked)].map(part => part.join('\n')).join('\n\n')
 }
 
-function addByPlace(lists: Map<string, Entry[]>, entry: Entry): void {
-  for (const host of entry.hosts) {
-    for (const shape of entry.shapes.keys()) {
-      const list = lists.get(host + shape)
-      if (list === undefined) lists.set(host + shape, [entry])
-      else list.push(entry)
-    }
-  }
-}
-
-function groupOf(entries: Entry[]): Group {
-  entries.sort((a, b) => compareSpecificity(a, b) || compareText(a.name, b.name))
-  return { entries, places: new Map(entries.map((entry, place) => [entry, place])) }
-}
-
-function unreachable(entry: Entry, groups: ReadonlyMap<string, Group>): Conflict | undefined {
+function unreachable(entry: Entry, groups: Groups): Conflict | undefined {
   if (entry.impossible) {
     const message = 'is never chosen: no request meets all of its conditions, which contradict each other'
     return { kind: 'unreachable', route: entry.name, by: entry.name, message }
   }
   const by = new Set<string>()
   for (const host of entry.hosts) {
-    for (const shape of entry.shapes.keys()) {
-      // The set of methods is open, so only routes for any method take all that such a route asks for.
-      for (const method of entry.methods.length === 0 ? [undefined] : entry.methods) {
-        const takers = takersOf(entry, host, shape, method, groups)
-        if (takers === undefined) return undefined
-        for (const taker of takers) by.add(taker)
-      }
+    // The set of methods is open, so only routes for any method take all that such a route asks for.
+    for (const method of entry.methods.length === 0 ? [undefined] : entry.methods) {
+      const takers = takersOf(entry, host, entry.pattern.shape, method, groups)
+      if (takers === undefined) return undefined
+      for (const taker of takers) by.add(taker)
     }
   }
   const names = [...by].sort()
@@ -192,24 +182,29 @@ function takersOf(
   host: string,
   shape: string,
   method: string | undefined,
-  groups: ReadonlyMap<string, Group>,
+  groups: Groups,
 ): string[] | undefined {
   const group = groups.get(host + shape)
   if (group !== undefined) {
-    const own = group.places.get(entry)
-    const end = own ?? group.entries.length
-    const rivals = group.entries
+    const own = placeOf(entry, group)
+    const isThere = group[own] === entry
+    const end = isThere ? own : group.length
+    const rivals = group
       .slice(Math.max(0, end - rivalsLookedAt), end)
-      .filter(rival => takesAll(rival, method, own === undefined))
+      .filter(rival => takesAll(rival, method, !isThere))
     const takers = cover(entry.conditions, rivals, atomsSplit)
     if (takers !== undefined) return takers
   }
-  if (!shape.endsWith(wildcard)) return undefined
+  if (!shape.endsWith(wildcardMark)) return undefined
   // A wildcard is also used up by what is more specific: the bare slash, one segment, and all that is below one.
   const prefix = shape.slice(0, -1)
   const takers: string[] = []
-  for (const rest of ['', param, `${param}/${wildcard}`]) {
-    if (rest.endsWith(wildcard) && !groups.has(`${host}${prefix}${rest}`) && !groups.has(`${host}${prefix}${param}/`)) {
+  for (const rest of ['', paramMark, `${paramMark}/${wildcardMark}`]) {
+    if (
+      rest.endsWith(wildcardMark) &&
+      !groups.has(`${host}${prefix}${rest}`) &&
+      !groups.has(`${host}${prefix}${paramMark}/`)
+    ) {
       return undefined
     }
     const found = takersOf(entry, host, prefix + rest, method, groups)
@@ -245,22 +240,20 @@ function cover(given: readonly Condition[], rivals: readonly Entry[], splits: nu
   return unmet && [...met, ...unmet]
 }
 
-function ambiguous(entry: Entry, groups: ReadonlyMap<string, Group>): Conflict | undefined {
+function ambiguous(entry: Entry, groups: Groups): Conflict | undefined {
   for (const host of entry.hosts) {
-    for (const [shape, pattern] of entry.shapes) {
-      const group = groups.get(host + shape)
-      const own = group?.places.get(entry)
-      if (group === undefined || own === undefined) continue
-      for (const rival of group.entries.slice(Math.max(0, own - rivalsLookedAt), own).reverse()) {
-        if (compareSpecificity(rival, entry) !== 0) break
-        if (rival.impossible) continue
-        const shared = entry.methods.filter(method => rival.methods.includes(method))
-        // Equally specific: both name methods, or neither does.
-        if ((shared.length === 0 && entry.methods.length > 0) || exclude(rival.conditions, entry.conditions)) continue
-        const what = `${shared.length === 0 ? '' : `${shared.join(', ')} `}${host}${pattern.text}`
-        const message = `and route "${rival.name}" can both take a request for ${what}, and neither is more specific: "${rival.name}" goes first, by its name`
-        return { kind: 'ambiguous', route: entry.name, by: rival.name, message }
-      }
+    const group = groups.get(host + entry.pattern.shape)
+    const own = group === undefined ? 0 : placeOf(entry, group)
+    if (group === undefined || own === 0) continue
+    for (const rival of group.slice(Math.max(0, own - rivalsLookedAt), own).reverse()) {
+      if (compareSpecificity(rival, entry) !== 0) break
+      if (rival.impossible) continue
+      const shared = entry.methods.filter(method => rival.methods.includes(method))
+      // Equally specific: both name methods, or neither does.
+      if ((shared.length === 0 && entry.methods.length > 0) || exclude(rival.conditions, entry.conditions)) continue
+      const what = `${shared.length === 0 ? '' : `${shared.join(', ')} `}${host}${entry.pattern.text}`
+      const message = `and route "${rival.name}" can both take a request for ${what}, and neither is more specific: "${rival.name}" goes first, by its name`
+      return { kind: 'ambiguous', route: entry.name, by: rival.name, message }
     }
   }
   return undefined

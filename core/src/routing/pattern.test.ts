@@ -16,7 +16,7 @@ const noFields = { get: () => undefined }
 describe('patterns', () => {
   it.each(patternVectors)('%s and %s', (text, path, params) => {
     const pattern = patternOf(text)
-    const router = compileRouter([{ name: 'r', hosts: [], methods: [], patterns: [pattern], value: 1 }])
+    const router = compileRouter([{ name: 'r', hosts: [], methods: [], pattern, value: 1 }])
     const match = router.match('GET', 'h', path, '', noFields)
     expect(match.found).toBe(params !== undefined)
     expect(matchesPattern(pattern, matchKey(path))).toBe(params !== undefined)
@@ -101,7 +101,7 @@ describe('patterns', () => {
         if (typeof path !== 'string' || path.includes('*')) return
         const pattern = parsePattern(path)
         if ('error' in pattern || pattern.params.length > 0) return
-        const router = compileRouter([{ name: 'r', hosts: [], methods: [], patterns: [pattern], value: 1 }])
+        const router = compileRouter([{ name: 'r', hosts: [], methods: [], pattern, value: 1 }])
         expect(router.match('GET', '', path, '', noFields).found).toBe(true)
       }),
     )

@@ -13,7 +13,13 @@ export interface Pattern {
   readonly params: readonly string[]
   /** The segment at which each of `params` stands. */
   readonly positions: readonly number[]
+  /** The same for patterns that match the same paths: literals as they compare, {@link paramMark}, {@link wildcardMark}. */
+  readonly shape: string
 }
+
+// What a shape writes for a parameter and for a wildcard: no canonical path holds either character.
+export const paramMark = '\x00'
+export const wildcardMark = '\x01'
 
 /** `text` as it was written; `key` is what a literal compares by (see {@link matchKey}). */
 export type Segment =
@@ -51,7 +57,13 @@ export function parsePattern(text: string): Pattern | PatternError {
     params.push('*')
     positions.push(read.segments.length)
   }
-  return { text, segments: read.segments, wildcard: read.wildcard, params, positions }
+  const { segments, wildcard } = read
+  return { text, segments, wildcard, params, positions, shape: shapeOf(read) }
+}
+
+function shapeOf({ segments, wildcard }: Read): string {
+  const marks = segments.map(({ key }) => key ?? paramMark)
+  return `/${(wildcard ? [...marks, wildcardMark] : marks).join('/')}`
 }
 
 interface Read {

@@ -1,7 +1,7 @@
-import { type Sliced, whole } from '../slices.ts'
+import { each, type Sliced, whole } from '../slices.ts'
 import { answers, type Endpoint } from './endpoint.ts'
 import { parseHostPattern } from './host.ts'
-import { collect, createNode, insert, type Node, seal, walk } from './path-tree.ts'
+import { collect, type Edit, insert, type Node, remove, seal, walk } from './path-tree.ts'
 import { matchKey, type Pattern } from './pattern.ts'
 import { allHold, conditionsOf, type FieldReader, type Predicate } from './predicate.ts'
 
@@ -14,8 +14,7 @@ export interface RouteSpec<T> {
   readonly methods: readonly string[]
   /** Names; none means any listener. */
   readonly listeners?: readonly string[] | undefined
-  /** Any of them. */
-  readonly patterns: readonly Pattern[]
+  readonly pattern: Pattern
   readonly headers?: readonly Predicate[] | undefined
   readonly query?: readonly Predicate[] | undefined
   readonly value: T
@@ -78,62 +77,103 @@ export interface Router<T> {
     fields: FieldReader,
     listener?: string,
   ): Candidate[]
+  /**
+   * A router without some of its routes and with others, which shares with it all that they do not touch. One that is
+   * both is replaced; of the removed ones name, hosts and pattern count.
+   */
+  change(removed: Iterable<Taken>, added: Iterable<RouteSpec<T>>): Sliced<Router<T>>
 }
+
+type Taken = Pick<RouteSpec<unknown>, 'name' | 'hosts' | 'pattern'>
 
 const notFound: Miss = { found: false, status: 404, allow: [] }
 
 /** @throws TypeError for a host that is no host pattern: check hosts with `parseHostPattern` before */
 export function compileRouter<T>(routes: readonly RouteSpec<T>[]): Router<T> {
-  return whole(compileInSlices(routes))
+  return whole(changeTables({ any: undefined, hosts: new Map(), methodLists: new Map() }, [], routes))
 }
 
-/** The same, to be done in slices. */
-export function* compileInSlices<T>(routes: Iterable<RouteSpec<T>>): Sliced<Router<T>> {
-  const any = createNode<T>()
-  // By `api.example.com` and, for a wildcard, `.example.com`.
-  const tables = new Map<string, Node<T>>()
-  // A list of its own for each of 10,000 routes would be as many places in memory, out of the processor's cache.
-  const methodLists = new Map<string, readonly string[]>()
-  for (const route of routes) {
-    yield
+interface Tables<T> {
+  readonly any: Node<T> | undefined
+  /** By `api.example.com` and, for a wildcard, `.example.com`. */
+  readonly hosts: ReadonlyMap<string, Node<T>>
+  /** A list of its own for each of 10,000 routes would be as many places in memory, out of the processor's cache. */
+  readonly methodLists: Map<string, readonly string[]>
+}
+
+function* changeTables<T>(
+  before: Tables<T>,
+  removed: Iterable<Taken>,
+  added: Iterable<RouteSpec<T>>,
+): Sliced<Router<T>> {
+  const { methodLists } = before
+  const hosts = new Map(before.hosts)
+  const edit: Edit = {}
+  const changed = new Set<string>()
+  let any = before.any
+  const change = (name: string, changeTree: (tree: Node<T> | undefined) => Node<T> | undefined) => {
+    changed.add(name)
+    if (name === '') any = changeTree(any)
+    else {
+      const tree = changeTree(hosts.get(name))
+      if (tree === undefined) hosts.delete(name)
+      else hosts.set(name, tree)
+    }
+  }
+  yield* each(removed, route => {
+    for (const name of tableNames(route)) change(name, tree => remove(tree, route, edit))
+  })
+  yield* each(added, route => {
+    const { name, pattern, value } = route
     const list = route.methods.join()
     const methods = methodLists.get(list) ?? route.methods
     methodLists.set(list, methods)
     const conditions = conditionsOf(route.headers, route.query, route.listeners)
-    for (const pattern of route.patterns) {
-      const endpoint: Endpoint<T> = { found: true, name: route.name, value: route.value, pattern, methods, conditions }
-      for (const table of tablesFor(route)) insert(table, endpoint)
-    }
+    const endpoint: Endpoint<T> = { found: true, name, value, pattern, methods, conditions }
+    for (const table of tableNames(route)) change(table, tree => insert(tree, endpoint, edit))
+  })
+  for (const name of changed) {
+    const tree = name === '' ? any : hosts.get(name)
+    if (tree !== undefined) yield* seal(tree, edit)
   }
-  for (const table of [any, ...tables.values()]) yield* seal(table)
+  return createRouter({ any, hosts, methodLists })
+}
 
-  function tablesFor(route: RouteSpec<T>): Iterable<Node<T>> {
-    if (route.hosts.length === 0) return [any]
-    return new Set(
-      route.hosts.map(text => {
-        const host = parseHostPattern(text)
-        if (typeof host !== 'string') throw new TypeError(`route ${route.name}: ${host.error}`)
-        const name = host.replace('*', '')
-        const table = tables.get(name) ?? createNode<T>()
-        tables.set(name, table)
-        return table
-      }),
-    )
-  }
+/** Of the tables of {@link Tables} that a route stands in; the empty name is that of any host. */
+function tableNames({ name, hosts }: Pick<RouteSpec<unknown>, 'name' | 'hosts'>): Iterable<string> {
+  if (hosts.length === 0) return anyTable
+  return new Set(
+    hosts.map(text => {
+      const host = parseHostPattern(text)
+      if (typeof host !== 'string') throw new TypeError(`route ${name}: ${host.error}`)
+      return host.replace('*', '')
+    }),
+  )
+}
 
-  // For each host pattern its own table and those that it gives way to.
+const anyTable = ['']
+
+function createRouter<T>(tables: Tables<T>): Router<T> {
+  const { any, hosts } = tables
+  const anyHost = any === undefined ? [] : [any]
+  /** For each host pattern that was asked for its own table and those that it gives way to. */
   const chains = new Map<string, readonly Node<T>[]>()
-  for (const [name, table] of tables) {
-    const wider = suffixesOf(name.slice(1)).flatMap(suffix => tables.get(suffix) ?? [])
-    chains.set(name, [table, ...wider, any])
+
+  function chainFrom(name: string): readonly Node<T>[] | undefined {
+    const known = chains.get(name)
+    const table = known === undefined ? hosts.get(name) : undefined
+    if (table === undefined) return known
+    const wider = suffixesOf(name.slice(1)).flatMap(suffix => hosts.get(suffix) ?? [])
+    const chain = [table, ...wider, ...anyHost]
+    chains.set(name, chain)
+    return chain
   }
-  const anyHost = [any]
 
   function chainOf(host: string): readonly Node<T>[] {
-    if (chains.size === 0) return anyHost
-    let chain = chains.get(host)
+    if (hosts.size === 0) return anyHost
+    let chain = chainFrom(host)
     for (let dot = host.indexOf('.'); chain === undefined && dot !== -1; dot = host.indexOf('.', dot + 1)) {
-      chain = chains.get(host.slice(dot))
+      chain = chainFrom(host.slice(dot))
     }
     return chain ?? anyHost
   }
@@ -177,6 +217,7 @@ export function* compileInSlices<T>(routes: Iterable<RouteSpec<T>>): Sliced<Rout
   return {
     match,
     allowed,
+    change: (removed, added) => changeTables(tables, removed, added),
     explain(method, host, path, query, fields, listener = '') {
       const chosen = match(method, host, path, query, fields, listener)
       const verdict = (endpoint: Endpoint<T>) => {
