@@ -5,6 +5,7 @@ import { ConfigProblems, type Problem } from './config/problem.ts'
 import { GatewayError } from './contract/errors.ts'
 import type { ConnectionCount, Log } from './contract/host.ts'
 import { type ExplainRequest, type Explanation, explain } from './control/explain.ts'
+import { listRoutes, type RouteRow } from './control/list-routes.ts'
 import { type SerialisedModel, serialiseModel } from './control/serialise-model.ts'
 import { dispatch } from './exchange/dispatch.ts'
 import { isThenable } from './exchange/plugin-failure.ts'
@@ -23,7 +24,7 @@ import { defaultPathOptions } from './routing/canonical-path.ts'
 import { listenerOfUrl } from './routing/listener-of-url.ts'
 import { inSlices } from './slices.ts'
 import type { ConnectionInfo } from './tunnel/open-connections.ts'
-import type { DiscoveryInfo } from './upstream/service.ts'
+import { type ServiceInfo, serviceInfo } from './upstream/service-info.ts'
 
 export interface GatewayOptions {
   /** Default: JSON lines on standard output at the config's level. */
@@ -37,8 +38,6 @@ export interface GenerationInfo {
   readonly inFlight: number
   /** The longest-running of these, at most 20. */
   readonly holders: readonly Holder[]
-  /** How it stands with the services whose targets are discovered. */
-  readonly discoveries: readonly DiscoveryInfo[]
 }
 
 export interface ReloadResult {
@@ -53,6 +52,8 @@ export interface ReloadResult {
 export interface Gateway {
   /** The generation that serves new requests, and those that still end. */
   readonly generations: readonly GenerationInfo[]
+  /** The services of the generation that serves, with their targets as they are now; none once it closes. */
+  readonly services: readonly ServiceInfo[]
   /** Where it listens; empty before `listen()`. */
   readonly addresses: readonly ListenerAddress[]
   /** What deserves a look in the config that serves now, such as a certificate that expires soon. Lints are `check`'s. */
@@ -162,9 +163,19 @@ export class Kernel implements Gateway {
       state: generation === this.#current && this.#closed === undefined ? ('serving' as const) : ('draining' as const),
       inFlight: generation.inFlight,
       holders: generation.holders(),
-      discoveries: Array.from(generation.services.values(), ({ service }) => service.discoveryInfo ?? []).flat(),
     })
     return [...new Set([this.#current, ...this.#draining])].filter(({ released }) => !released).map(info)
+  }
+
+  get services(): readonly ServiceInfo[] {
+    if (this.#store.closing.signal.aborted) return []
+    return Array.from(this.#current.services.values(), ({ service }) => serviceInfo(service))
+  }
+
+  /** The routes of the generation that serves, those that were found among them. */
+  get routes(): readonly RouteRow[] {
+    const { routes, foundRoutes } = this.#current
+    return listRoutes(routes, foundRoutes?.origins)
   }
 
   get addresses(): readonly ListenerAddress[] {

@@ -12,7 +12,15 @@ export interface Controlled {
   readonly overrides: Overrides
   readonly served: Pick<
     Supervisor,
-    'generation' | 'workers' | 'addresses' | 'shared' | 'explain' | 'describe' | 'connections' | 'closeConnection'
+    | 'generation'
+    | 'workers'
+    | 'addresses'
+    | 'shared'
+    | 'routes'
+    | 'explain'
+    | 'describe'
+    | 'connections'
+    | 'closeConnection'
   >
   /** Warnings and lints of the config that serves, with their places. */
   warnings(): Promise<readonly Problem[]>
@@ -44,7 +52,10 @@ export interface Status {
   readonly addresses: readonly ListenerAddress[]
   /** The one that serves. */
   readonly generation: number
-  /** Of each the generation that serves and those that still end, with what holds them; and its connections that stay open. */
+  /**
+   * Of each the generation that serves and those that still end, with what holds them; its services with their targets as
+   * it sees them; and its connections that stay open.
+   */
   readonly workers: readonly WorkerInfo[]
   /** Names of the state that reloads keep. */
   readonly shared: readonly string[]
@@ -71,6 +82,7 @@ export function controlTable({ file, overrides, unchanged, served, warnings, rel
       }
     },
     'GET /model': () => served.describe(),
+    'GET /routes': () => served.routes(),
     'POST /explain': async body => {
       const explanation = await served.explain(readRequest(body))
       if (unchanged()) return placeOrigins(explanation, file)

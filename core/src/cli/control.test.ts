@@ -46,6 +46,8 @@ test('a running gateway is asked', async () => {
 config +gateway\\.config\\.ts
 listening +${url}
 generations +1 serving, 0 in flight.*
+services +users: 1 target
+ +spare: 1 target
 shared +gateway\\.pool http://127\\.0\\.0\\.1:3001 \\{\\}
  +gateway\\.pool http://127\\.0\\.0\\.1:3002 \\{\\}
 warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
@@ -58,7 +60,14 @@ warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
     workers: [
       {
         worker: 0,
-        generations: [{ id: 1, state: 'serving', inFlight: 0, holders: [], discoveries: [] }],
+        generations: [{ id: 1, state: 'serving', inFlight: 0, holders: [] }],
+        services: [
+          {
+            name: 'users',
+            targets: [{ url: 'http://127.0.0.1:3001', weight: 1, priority: 0, inFlight: 0, inUse: true }],
+          },
+          { name: 'spare', targets: [{ url: 'http://127.0.0.1:3002' }] },
+        ],
         connections: [],
       },
     ],
@@ -106,7 +115,7 @@ warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
   expect(existsSync(socket)).toBe(false)
 })
 
-test('it tells how discovery stands', async () => {
+test('it tells how discovery stands, and of the routes that were found', async () => {
   const folder = makeFolder({
     'gateway.config.ts': `import { defineConfig, defineExtension, definePlugin } from '@gateway/core'
 
@@ -132,20 +141,35 @@ export default defineConfig({
   })
   const gateway = launch(folder, 'start')
   await gateway.url()
-  const [status, offline, running] = await Promise.all([
+  const [status, offline, running, routes, routesOfFile, rows, plan] = await Promise.all([
     run(folder, 'status'),
     run(folder, 'explain', 'GET', '/mute'),
     run(folder, 'explain', '--running', 'GET', '/lost'),
+    run(folder, 'routes', '--running'),
+    run(folder, 'routes'),
+    run(folder, 'routes', `--running=${gateway.child.pid}`, '--json'),
+    run(folder, 'plan'),
   ])
-  const lines = /\ndiscovery +(.*)\n +(.*)\n +(.*)\nshared/.exec(status.stdout)?.slice(1)
-  expect(lines?.map(line => line.replace(/for \d+ s/, 'for 1 s'))).toEqual([
+  const lines = /\nservices +(.*)\n +(.*)\n +(.*)\nshared/.exec(status.stdout)?.slice(1)
+  expect(lines?.map(line => line.replace(/for \d+s/, 'for 1s'))).toEqual([
     'found: 1 target of says',
-    'lost: 1 target of says, stale for 1 s: no answer',
+    'lost: 1 target of says, stale for 1s: no answer',
     'mute: 0 targets of says, which has not said anything yet',
   ])
   expect(offline.stdout).toMatch(/\n {2}service +mute \(roundRobin, http1, targets of says\)/)
   expect(running.stdout).toMatch(/\nlost: GET \/lost {2}\(discovery\)\n/)
   expect(running.stdout).toMatch(/\n {2}service +lost \(roundRobin, http1, targets of says, stale: no answer\)/)
+  expect(routes.stdout).toMatch(
+    /^METHOD .* NAME +FROM\nGET +\* +\/found +→ found +- +- +found: GET \/found +says: a test\nGET +\* +\/lost +→ lost +- +- +lost: GET \/lost +says: a test\nGET +\* +\/mute +→ mute +- +- +mute +config\n$/,
+  )
+  expect(routesOfFile.stdout).toMatch(/^METHOD .* NAME\nGET +\* +\/mute +→ mute +- +- +mute\n$/)
+  expect(JSON.parse(rows.stdout).map(({ found }: { found?: unknown }) => found)).toEqual([
+    { discovery: 'says', from: 'a test' },
+    { discovery: 'says', from: 'a test' },
+    undefined,
+  ])
+  // They are not the config's, so that no other config takes them away.
+  expect(plan.stdout).toMatch(/\n\nNothing changes\.\n$/)
 })
 
 test('several gateways, one without a socket, one that was killed, and none', async () => {

@@ -10,3 +10,9 @@ export function formatDuration(ms: number): string {
   const [unit, size] = units.find(([, factor]) => ms > 0 && ms % factor === 0) ?? ['ms', 1]
   return `${ms / size}${unit}`
 }
+
+/** How long something has lasted, or will, as exactly as anybody wants to know: whole seconds, after ten minutes minutes. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1_000))
+  return formatDuration((seconds < 600 ? seconds : seconds - (seconds % 60)) * 1_000)
+}

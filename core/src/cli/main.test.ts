@@ -39,6 +39,7 @@ describe('wrong usage exits with 2, on standard error, with the help', () => {
     [['start', '--port', '65536'], '--port must be a number from 0 to 65535, not "65536"'],
     [['start', '--watch=yes'], '--watch takes no value'],
     [['start', '--log-level', 'debgu'], '--log-level cannot be "debgu": did you mean "debug"?'],
+    [['routes', '--running', 'a.ts'], '--running or FILE: choose one'],
     [['check', 'a.ts', 'b.ts'], 'unexpected argument "b.ts": one FILE is all that goes here'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(makeFolder(), ...args)

@@ -3,10 +3,11 @@ import type { ConnectionCount } from '../contract/host.ts'
 import type { GenerationInfo } from '../gateway.ts'
 import { defineCommandOf } from './command.ts'
 import type { Status } from './control-table.ts'
-import { formatDuration } from './format-duration.ts'
-import { count, shortName } from './report.ts'
+import { formatAge } from './format-duration.ts'
+import { shortName } from './report.ts'
 import { rows } from './rows.ts'
 import { askGateway } from './running.ts'
+import { serviceLines } from './service-lines.ts'
 
 export const status = defineCommandOf('[PID]', {
   details: `PID is the gateway's process; without it, the only one that runs.`,
@@ -20,8 +21,7 @@ export const status = defineCommandOf('[PID]', {
 
 function textOf(status: Status): string {
   const { pid, version, configFile, started, addresses, workers, shared, warnings } = status
-  const seconds = Math.max(1, Math.round((Date.now() - Date.parse(started)) / 1000))
-  const up = formatDuration((seconds < 600 ? seconds : seconds - (seconds % 60)) * 1000)
+  const up = formatAge(Date.now() - Date.parse(started))
   return rows([
     ['process', [`${pid}, gateway ${version}, up ${up}`]],
     ['config', [shortName(configFile)]],
@@ -33,8 +33,8 @@ function textOf(status: Status): string {
         return generations.map(generation => `${whose}${generationLine(generation)}`)
       }),
     ],
+    ['services', serviceLines(workers.map(({ services }) => services))],
     ['open', connectionLines(workers.flatMap(({ connections }) => connections))],
-    ['discovery', discoveryLines(workers.flatMap(({ generations }) => generations))],
     ['shared', shared],
     ['warnings', warnings.map(formatProblem)],
   ])
@@ -59,15 +59,4 @@ function generationLine({ id, state, inFlight, holders }: GenerationInfo): strin
   )
   const more = inFlight > holders.length ? [`${inFlight - holders.length} more`] : []
   return `${line}: ${[...held, ...more].join('; ')}`
-}
-
-/** Of what serves now; workers that agree need one line. */
-function discoveryLines(generations: readonly GenerationInfo[]): string[] {
-  const serving = generations.filter(({ state }) => state === 'serving').flatMap(({ discoveries }) => discoveries)
-  const different = new Map(serving.map(info => [JSON.stringify({ ...info, since: 0 }), info]))
-  return Array.from(different.values(), ({ service, use, targets, state, reason, since }) => {
-    const found = `${service}: ${count(targets, 'target')} of ${use}`
-    if (state === 'stale') return `${found}, stale for ${Math.round((Date.now() - since) / 1_000)} s: ${reason}`
-    return state === 'found' ? found : `${found}, which has not said anything yet`
-  })
 }

@@ -14,6 +14,14 @@ interface Claim {
   readonly id: string
 }
 
+/** Where a route that is not in the config comes from. */
+export interface RouteOrigin {
+  /** The provider's name. */
+  readonly discovery: string
+  /** Who asked for it there: `container shop-1`. */
+  readonly from: string
+}
+
 interface Made {
   /** Undefined where there is a fault. */
   readonly route: RunningRoute | undefined
@@ -40,6 +48,16 @@ export class FoundRoutes {
   constructor(generation: Generation, plugins: readonly RoutePlugin[]) {
     this.#generation = generation
     this.#plugins = plugins
+  }
+
+  /** Who found those that serve and for whom, by the route's name. */
+  get origins(): ReadonlyMap<string, RouteOrigin> {
+    const taken = this.#claims.filter(({ id }) => !this.#refused.has(id))
+    const originOf = ({ service, spec }: Claim) => {
+      const discovery = this.#generation.services.get(service)?.model.discover?.use ?? ''
+      return { discovery, from: spec.from }
+    }
+    return new Map(taken.map(claim => [nameOf(claim.service, claim.spec), originOf(claim)]))
   }
 
   /** All that is wanted for a service, in place of what was wanted before. Applied at once in a generation that has begun. */

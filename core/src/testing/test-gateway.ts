@@ -45,7 +45,7 @@ export interface LogLine {
 
 /** A gateway without ports, upstreams, and time of its own. Closed at the end of its block by `await using`. */
 export interface TestGateway
-  extends Pick<Gateway, 'explain' | 'generations' | 'shared' | 'warnings' | 'close'>,
+  extends Pick<Gateway, 'explain' | 'generations' | 'services' | 'shared' | 'warnings' | 'close'>,
     AsyncDisposable {
   /** The config that serves now, as it was given. */
   readonly config: unknown
@@ -131,6 +131,9 @@ export async function testGateway(config: unknown, options: TestGatewayOptions =
     },
     get generations() {
       return kernel.generations
+    },
+    get services() {
+      return kernel.services
     },
     get shared() {
       return kernel.shared

@@ -25,13 +25,6 @@ export interface DiscoveryState {
   readonly since: number
 }
 
-/** The same, for whoever asks how the gateway is. */
-export interface DiscoveryInfo extends DiscoveryState {
-  readonly service: string
-  /** How many it has. */
-  readonly targets: number
-}
-
 /** A named group of targets that serve the same. */
 export class Service {
   readonly name: string
@@ -67,26 +60,25 @@ export class Service {
     this.#seen = -1
   }
 
-  get discoveryInfo(): DiscoveryInfo | undefined {
-    return this.discovery && { service: this.name, targets: this.#targets.length, ...this.discovery }
-  }
-
   /** What can be chosen now: the same list until something changes. */
   get candidates(): readonly UpstreamTarget[] {
-    if (this.#seen !== this.changes.count) this.#narrow()
+    if (this.#seen !== this.changes.count) {
+      // Before the hooks, which may change something themselves.
+      this.#seen = this.changes.count
+      this.#candidates = this.narrow()
+    }
     return this.#candidates
   }
 
-  #narrow(): void {
-    // Before the hooks, which may change something themselves.
-    this.#seen = this.changes.count
+  /** What can be chosen now, worked out anew. @throws what a plugin's hook throws */
+  narrow(): readonly UpstreamTarget[] {
     const all = this.#targets
     let candidates = all.filter(target => target.available && target.weight > 0)
     for (const hooks of this.hooks) {
       if (hooks.narrow === undefined) continue
       candidates = hooks.narrow(candidates, all).filter(target => target instanceof UpstreamTarget)
     }
-    this.#candidates = candidates
+    return candidates
   }
 
   /**

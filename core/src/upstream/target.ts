@@ -32,6 +32,7 @@ export class TargetState {
   /** The part of its weight that everybody leaves it. */
   factor = 1
   readonly #holds = new Set<Hold>()
+  #heldSince = 0
   readonly #factors = new Map<object, number>()
 
   constructor(changes: Changes) {
@@ -46,6 +47,11 @@ export class TargetState {
     return Array.from(this.#holds, ({ reason }) => reason)
   }
 
+  /** Since when somebody holds it, whoever it was first; milliseconds since the epoch. Undefined when nobody does. */
+  get since(): number | undefined {
+    return this.available ? undefined : this.#heldSince
+  }
+
   /** When the last of those that hold it can be expected to let go; undefined when one of them cannot say. */
   get until(): number | undefined {
     const ends = Array.from(this.#holds, ({ until }) => until ?? Infinity)
@@ -55,6 +61,7 @@ export class TargetState {
 
   /** Returns how to let go; to do so twice is to do it once. */
   hold(hold: Hold): () => void {
+    if (this.available) this.#heldSince = Date.now()
     this.#holds.add(hold)
     this.changes.count++
     return () => {

@@ -3,12 +3,14 @@ import type { ListenerModel } from '../config/model.ts'
 import type { Problem } from '../config/problem.ts'
 import type { ConnectionCount } from '../contract/host.ts'
 import type { ExplainRequest, Explanation } from '../control/explanation.ts'
+import type { RouteRow } from '../control/list-routes.ts'
 import type { GenerationInfo } from '../gateway.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
 import type { Ports } from '../listen/listener-set.ts'
 import type { PortableBundle } from '../loader/load-run.ts'
 import type { LogLevel } from '../log.ts'
 import type { ConnectionInfo } from '../tunnel/open-connections.ts'
+import type { ServiceInfo } from '../upstream/service-info.ts'
 
 /** What a worker thread is born with. */
 export interface WorkerSetup {
@@ -52,6 +54,8 @@ export interface Job {
 export interface WorkerStatus {
   /** That live. */
   readonly generations: readonly GenerationInfo[]
+  /** As it sees them; none once it leaves. */
+  readonly services: readonly ServiceInfo[]
   /** That stay open, by route and protocol. */
   readonly connections: readonly ConnectionCount[]
 }
@@ -65,6 +69,7 @@ export interface Calls {
   abort: { in: undefined; out: undefined }
   status: { in: undefined; out: WorkerStatus }
   shared: { in: undefined; out: readonly string[] }
+  routes: { in: undefined; out: readonly RouteRow[] }
   explain: { in: ExplainRequest; out: Explanation }
   connections: { in: undefined; out: readonly ConnectionInfo[] }
   /** By its id; answers whether there was one. */

@@ -6,6 +6,7 @@ import { type Normalised, normaliseAfter } from '../config/normalise.ts'
 import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { maxWorkers } from '../config/schema.ts'
 import type { ExplainRequest, Explanation } from '../control/explanation.ts'
+import type { RouteRow } from '../control/list-routes.ts'
 import { type SerialisedModel, serialiseModel } from '../control/serialise-model.ts'
 import { type Kernel, openKernel } from '../gateway.ts'
 import { alone, type WorkerGroup } from '../group/worker-group.ts'
@@ -18,6 +19,7 @@ import type { ConnectionInfo } from '../tunnel/open-connections.ts'
 import { MemoryRegistry } from './memory-registry.ts'
 import type { Job, WorkerStatus } from './messages.ts'
 import { clearRow, countRows } from './shared-counts.ts'
+import { statusOf } from './status-of.ts'
 import { countsName, groupChannel } from './thread-group.ts'
 import { WorkerDied, WorkerThread } from './worker-thread.ts'
 
@@ -101,10 +103,7 @@ export class Supervisor {
 
   /** Each worker. One that does not answer within a second is left out. */
   async workers(): Promise<readonly WorkerInfo[]> {
-    const own =
-      this.#kernel === undefined
-        ? []
-        : [{ worker: 0, generations: this.#kernel.generations, connections: this.#kernel.connectionCounts }]
+    const own = this.#kernel === undefined ? [] : [{ worker: 0, ...statusOf(this.#kernel) }]
     const asked = [...this.#alive].map(async thread => {
       const status = await within(infoMs, thread.call('status', undefined)).catch(() => undefined)
       return status === undefined ? [] : [{ worker: thread.index, ...status }]
@@ -139,6 +138,12 @@ export class Supervisor {
   async explain(request: ExplainRequest): Promise<Explanation> {
     if (this.#kernel !== undefined) return this.#kernel.explain(request)
     return Promise.any([...this.#threads.values()].map(thread => thread.call('explain', request)))
+  }
+
+  /** As {@link Kernel.routes}: what discovery found may differ for the moments that the answers of workers are apart. */
+  async routes(): Promise<readonly RouteRow[]> {
+    if (this.#kernel !== undefined) return this.#kernel.routes
+    return Promise.any([...this.#threads.values()].map(thread => thread.call('routes', undefined)))
   }
 
   /** As {@link Gateway.describe}. */

@@ -11,6 +11,7 @@ import { runPortable } from '../loader/load-run.ts'
 import { createLog } from '../log.ts'
 import { inSlices } from '../slices.ts'
 import type { Answer, Call, CallName, Calls, Failure, Job, WorkerSetup } from './messages.ts'
+import { statusOf } from './status-of.ts'
 import { surviveFaults } from './survive-faults.ts'
 import { threadGroup } from './thread-group.ts'
 
@@ -77,10 +78,14 @@ const handlers: Handlers = {
     return undefined
   },
   async status() {
-    return { generations: kernel?.generations ?? [], connections: kernel?.connectionCounts ?? [] }
+    return statusOf(kernel)
   },
   async shared() {
     return kernel?.shared ?? []
+  },
+  async routes() {
+    if (kernel === undefined) throw new TypeError('nothing serves yet')
+    return kernel.routes
   },
   async explain(request) {
     if (kernel === undefined) throw new TypeError('nothing serves yet')

@@ -42,9 +42,9 @@ describe('file', () => {
     const services = { shop: { discover: quick(path) }, mine: { discover: quick(path, { service: 'other' }) } }
     const routes = { all: { match: 'ANY /*', service: 'shop' }, mine: { match: 'GET /mine', service: 'mine' } }
     const running = await startWith(quick(path), { services, routes })
-    expect(running.gateway.generations[0]?.discoveries).toMatchObject([
-      { service: 'shop', use: 'file', state: 'found', targets: 1 },
-      { service: 'mine', use: 'file', state: 'found', targets: 1 },
+    expect(running.gateway.services).toMatchObject([
+      { name: 'shop', discovery: { use: 'file', state: 'found' }, targets: [{ url: a }] },
+      { name: 'mine', discovery: { use: 'file', state: 'found' }, targets: [{ url: b }] },
     ])
     // One source for both.
     expect(running.gateway.shared.filter(name => name.startsWith('discovery.'))).toHaveLength(1)

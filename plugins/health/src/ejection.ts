@@ -15,6 +15,8 @@ interface History {
   /** Milliseconds since the epoch; that of the last ejection, over or not. */
   until: number
   lasted: number
+  /** What it did. */
+  reason: string
 }
 
 export interface Ejector {
@@ -37,10 +39,13 @@ export function createEjector(host: Host, service: ServiceView<unknown>, options
     for (const cancel of waits) cancel()
   })
   const isOut = ({ url }: Target) => (histories.get(url)?.until ?? 0) > host.clock.now()
-  for (const target of service.targets) if (isOut(target)) holdUntil(target, histories.get(target.url)?.until ?? 0)
+  for (const target of service.targets) {
+    const history = histories.get(target.url)
+    if (history !== undefined && isOut(target)) hold(target, history)
+  }
 
-  function holdUntil(target: Target, until: number): void {
-    const release = service.holdOut(target, 'ejected: it did badly at requests', until)
+  function hold(target: Target, { until, reason }: History): void {
+    const release = service.holdOut(target, `ejected: ${reason}`, until)
     const cancel = host.clock.after(until - host.clock.now(), () => {
       waits.delete(cancel)
       release()
@@ -52,7 +57,7 @@ export function createEjector(host: Host, service: ServiceView<unknown>, options
     const known = histories.get(url)
     if (known !== undefined) return known
     for (const other of histories.keys()) if (!service.targets.some(one => one.url === other)) histories.delete(other)
-    const history = { count: 0, until: 0, lasted: 0 }
+    const history = { count: 0, until: 0, lasted: 0, reason: '' }
     histories.set(url, history)
     return history
   }
@@ -71,7 +76,8 @@ export function createEjector(host: Host, service: ServiceView<unknown>, options
       history.lasted = Math.min(options.ejectFor * 2 ** history.count, options.maxEjectFor)
       history.count++
       history.until = now + history.lasted
-      holdUntil(target, history.until)
+      history.reason = reason
+      hold(target, history)
       host.log.warn('a target is ejected', { service: service.name, target: target.url, ms: history.lasted, reason })
       return true
     },

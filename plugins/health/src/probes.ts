@@ -8,12 +8,14 @@ interface Verdict {
   isDown: boolean
   /** Probes in a row that speak against it. */
   against: number
+  /** What was wrong with it when it was found down. */
+  fault: string | undefined
 }
 
 type Verdicts = Map<string, Verdict>
 
 /** Between workers: what the one that probes has found, or a wish to hear all of it. */
-type News = { readonly url: string; readonly isDown: boolean } | 'tell me'
+type News = { readonly url: string; readonly isDown: boolean; readonly fault: string | undefined } | 'tell me'
 
 /**
  * Probes every target of a service, each at a moment of its own in the interval, and holds out those that are down. Of
@@ -29,9 +31,9 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   host.defer(() => stop.abort())
   const others = host.channel<News>(`verdicts ${service.name}`, news => {
     if (news === 'tell me') {
-      if (probes) for (const [url, { isDown }] of verdicts) others.post({ url, isDown })
+      if (probes) for (const [url, { isDown, fault }] of verdicts) others.post({ url, isDown, fault })
     } else if (!probes) {
-      verdicts.set(news.url, { isDown: news.isDown, against: 0 })
+      verdicts.set(news.url, { isDown: news.isDown, against: 0, fault: news.fault })
       apply()
     }
   })
@@ -39,10 +41,10 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   /** Also after a reload, and for targets that discovery brought or that were edited. */
   function apply(): void {
     for (const target of service.targets) {
-      const isDown = verdicts.get(target.url)?.isDown ?? false
+      const { isDown = false, fault } = verdicts.get(target.url) ?? {}
       // One that went and came back is another target, which nobody holds.
       const isHeld = held.has(target.url) && !target.available
-      if (isDown && !isHeld) held.set(target.url, service.holdOut(target, 'its probes fail'))
+      if (isDown && !isHeld) held.set(target.url, service.holdOut(target, `its probes fail: ${fault}`))
       if (isDown) continue
       held.get(target.url)?.()
       held.delete(target.url)
@@ -50,16 +52,17 @@ export function startProbes(host: Host, service: ServiceView<unknown>, options: 
   }
 
   function judge({ url }: Target, fault: string | undefined): void {
-    const verdict = verdicts.get(url) ?? { isDown: false, against: 0 }
+    const verdict = verdicts.get(url) ?? { isDown: false, against: 0, fault: undefined }
     verdicts.set(url, verdict)
     verdict.against = verdict.isDown === (fault === undefined) ? verdict.against + 1 : 0
     if (verdict.against < (verdict.isDown ? options.healthyAfter : options.unhealthyAfter)) return
     verdict.isDown = !verdict.isDown
     verdict.against = 0
+    verdict.fault = fault
     const fields = { service: service.name, target: url }
     if (verdict.isDown) host.log.warn('a target is down', { ...fields, reason: fault })
     else host.log.info('a target is up again', fields)
-    others.post({ url, isDown: verdict.isDown })
+    others.post({ url, isDown: verdict.isDown, fault })
     apply()
   }
 

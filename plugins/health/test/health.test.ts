@@ -60,6 +60,9 @@ async function ask({ gateway }: RunningGateway, path = '/') {
   return `${response.status} ${(await response.text()).trim()}`
 }
 
+/** What the gateway tells of its first target. */
+const outOf = ({ gateway }: RunningGateway) => gateway.services[0]?.targets[0]?.out
+
 describe('probes', () => {
   test('a target that fails them is out, and back when it passes them', async () => {
     const [a, b] = [await backend('a'), await backend('b')]
@@ -120,11 +123,14 @@ describe('probes', () => {
     a.says.probe = 500
     const running = await startGateway(configOf([a.origin, b.origin], quick, [plugin()]))
     await eventually(() => expect(available()).toEqual([false, true]))
+    const before = outOf(running)
+    expect(before).toEqual({ since: expect.any(Number), reasons: ['its probes fail: it answered 500'] })
     const slow = { ...quick, interval: '1h' }
     await running.gateway.reload(configOf([{ url: a.origin, weight: 2 }, b.origin], slow, [plugin()]))
     expect(available()).toEqual([false, true])
     await eventually(() => expect(ended()).toBe(1))
     expect(available()).toEqual([false, true])
+    expect(outOf(running)).toEqual(before)
   })
 
   test('what is down and is discovered anew is out again', async () => {
@@ -230,9 +236,12 @@ describe('outliers', () => {
     const running = await startGateway(configOf([a.origin, b.origin], options, [plugin()]))
     a.says.request = b.says.request = 500
     for (let i = 0; i < 6; i++) await ask(running, '/x')
+    const before = outOf(running)
+    expect(before?.reasons).toEqual(['ejected: 3 requests in a row failed'])
     await running.gateway.reload(configOf([a.origin, b.origin], options, [plugin()], { drainTimeout: '1s' }))
     await eventually(() => expect(ended()).toBe(1))
     expect(available()).toEqual([false, false])
+    expect(outOf(running)).toEqual(before)
     const response = await running.gateway.fetch('http://gateway.test/x')
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^(29|30)$/)])
     await response.text()

@@ -8,7 +8,7 @@ import { startProbes } from '../src/probes.ts'
 function start() {
   const says = { status: 500 }
   const asked = [0, 0, 0]
-  const held = [new Set<string>(), new Set<string>(), new Set<string>()]
+  const held = [new Map<string, string>(), new Map<string, string>(), new Map<string, string>()]
   const hear: ((message: unknown, from: number) => void)[] = []
   const target = { url: 'http://a' } as Target
   const options = serviceSchema.parse({ path: '/', interval: 10, unhealthyAfter: 1, healthyAfter: 1 })
@@ -40,8 +40,8 @@ function start() {
     const view = {
       name: 'shop',
       targets: [target],
-      holdOut({ url }: Target) {
-        held[index]?.add(url)
+      holdOut({ url }: Target, reason: string) {
+        held[index]?.set(url, reason)
         return () => void held[index]?.delete(url)
       },
       ask() {
@@ -52,18 +52,20 @@ function start() {
     startProbes(host, view, options)
   }
 
-  return { says, asked, join, sizes: () => held.map(({ size }) => size) }
+  const sizes = () => held.map(({ size }) => size)
+  return { says, asked, join, sizes, reasons: () => held.flatMap(reasons => [...reasons.values()]) }
 }
 
 test('the first worker probes, the others hear of it, and one that comes late asks', async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0)
   onTestFinished(() => void vi.restoreAllMocks())
-  const { says, asked, join, sizes } = start()
+  const { says, asked, join, sizes, reasons } = start()
   join(0)
   join(1)
   await eventually(() => expect(sizes()).toEqual([1, 1, 0]))
   join(2)
   expect(sizes()).toEqual([1, 1, 1])
+  expect(new Set(reasons())).toEqual(new Set(['its probes fail: it answered 500']))
   says.status = 200
   await eventually(() => expect(sizes()).toEqual([0, 0, 0]))
   expect(asked.slice(1)).toEqual([0, 0])

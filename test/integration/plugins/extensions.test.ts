@@ -246,11 +246,16 @@ describe('discovery', () => {
     const { calls, config } = byHand([{ url: a.origin }])
     const running = await startGateway(config)
     const [call] = calls
-    const state = () => running.gateway.generations[0]?.discoveries[0]
+    const service = () => running.gateway.services[0]
+    const state = () => service()?.discovery
     const told = (message: string) => running.log.all.filter(line => line.message === message)
     for (const reason of ['gone', 'gone', 'still gone']) call?.lost(reason)
     expect(await ask(running)).toBe('200 a')
-    expect(state()).toMatchObject({ service: 'backend', state: 'stale', reason: 'still gone', targets: 1 })
+    expect(service()).toMatchObject({
+      name: 'backend',
+      discovery: { state: 'stale', reason: 'still gone' },
+      targets: [{ url: a.origin }],
+    })
     const { since = 0 } = state() ?? {}
     await eventually(() => expect(Date.now()).toBeGreaterThan(since))
     call?.lost('for ever')
@@ -263,7 +268,7 @@ describe('discovery', () => {
       undefined,
     ] as TargetSpec[]
     for (let i = 0; i < 2; i++) call?.update([...odd, { url: a.origin }, { url: a.origin, weight: 2 }])
-    expect(state()).toMatchObject({ state: 'found', targets: 1 })
+    expect(service()).toMatchObject({ discovery: { state: 'found' }, targets: [{ url: a.origin }] })
     expect(told('targets that were found are left out').map(({ fields }) => fields.faults)).toEqual([
       [
         'http://x:0: url has the port 0, on which nobody listens',
@@ -273,7 +278,7 @@ describe('discovery', () => {
       ],
     ])
     call?.update('nonsense' as never)
-    expect(state()).toMatchObject({ state: 'stale', targets: 1 })
+    expect(service()).toMatchObject({ discovery: { state: 'stale' }, targets: [{ url: a.origin }] })
     expect(told('targets changed')).toHaveLength(1)
   })
 

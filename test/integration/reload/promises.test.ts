@@ -278,7 +278,6 @@ test('6. an old generation goes with its last exchange or its drain time, and te
       state: 'draining',
       inFlight: 2,
       holders: [held, held],
-      discoveries: [],
     })
     for (const client of [stream, other]) client.socket.destroy()
     await eventually(() => expect([ids(gateway), lines]).toEqual([[2], ['one closed']]))
