@@ -173,9 +173,9 @@ export class Kernel implements Gateway {
   }
 
   /** The routes of the generation that serves, those that were found among them. */
-  get routes(): readonly RouteRow[] {
+  listRoutes(): Promise<readonly RouteRow[]> {
     const { routes, foundRoutes } = this.#current
-    return listRoutes(routes, foundRoutes?.origins)
+    return inSlices(listRoutes(routes, foundRoutes?.origins))
   }
 
   get addresses(): readonly ListenerAddress[] {

@@ -84,6 +84,12 @@ warnings +gateway\\.config\\.ts:8:\\d+ warning CONFIG_UNUSED_SERVICE `),
   const model = await askControl(socket, 'GET /model')
   expect(model).toMatchObject({ pluginOrder: ['mark'], routes: { hello: { match: 'GET /hello' } } })
   expect(JSON.stringify(model)).not.toContain('s3cret')
+  const routes = await askControl(socket, 'GET /routes')
+  expect(routes).toMatchObject([
+    { name: 'hello', path: '/hello' },
+    { name: 'users', to: 'users' },
+  ])
+  expect(JSON.stringify(routes)).not.toContain('found')
   await expect(askControl(socket, 'POST /explain', { method: 'GET' })).rejects.toThrow('give it { method, url, headers')
   await expect(askControl(socket, 'POST /explain', { method: 'G T', url: '/' })).rejects.toThrow('"G T" is no method')
 

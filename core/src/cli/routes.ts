@@ -1,4 +1,5 @@
 import { listRoutes, type RouteRow } from '../control/list-routes.ts'
+import { whole } from '../slices.ts'
 import { defineCommand, UsageError } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import { inspectConfig } from './inspect-config.ts'
@@ -25,7 +26,7 @@ export const routes = defineCommand({
 /** Undefined when the config has problems, which are then printed. */
 async function rowsOfFile(given: string | undefined, envFile: string | undefined) {
   const { model, problems } = await inspectConfig(configFile(given), envFile)
-  if (model !== undefined) return listRoutes(model.routes)
+  if (model !== undefined) return whole(listRoutes(model.routes))
   printProblems(problems, process.stderr)
   return undefined
 }

@@ -1,5 +1,6 @@
 import type { FieldPredicate, RouteAction, RouteModel } from '../config/model.ts'
 import type { RouteOrigin } from '../generation/found-routes.ts'
+import type { Sliced } from '../slices.ts'
 import { listenersText } from './listeners-text.ts'
 import { redact } from './redact.ts'
 import { compareRoutes } from './route-order.ts'
@@ -20,14 +21,17 @@ export interface RouteRow {
 }
 
 /** Of any two that one request could meet the more specific first. `origins`: of those that were found, by name. */
-export function listRoutes(
+export function* listRoutes(
   routes: readonly RouteModel[],
   origins: ReadonlyMap<string, RouteOrigin> = new Map(),
-): RouteRow[] {
-  return routes.toSorted(compareRoutes).map(route => {
+): Sliced<RouteRow[]> {
+  const rows: RouteRow[] = []
+  for (const route of routes.toSorted(compareRoutes)) {
     const found = origins.get(route.name)
-    return { ...rowOf(route), ...(route.found && found && { found }) }
-  })
+    rows.push({ ...rowOf(route), ...(route.found && found && { found }) })
+    yield
+  }
+  return rows
 }
 
 function rowOf(route: RouteModel): RouteRow {

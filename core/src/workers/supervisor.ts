@@ -140,9 +140,9 @@ export class Supervisor {
     return Promise.any([...this.#threads.values()].map(thread => thread.call('explain', request)))
   }
 
-  /** As {@link Kernel.routes}: what discovery found may differ for the moments that the answers of workers are apart. */
+  /** As {@link Kernel.listRoutes}: what discovery found may differ for the moments that the answers of workers are apart. */
   async routes(): Promise<readonly RouteRow[]> {
-    if (this.#kernel !== undefined) return this.#kernel.routes
+    if (this.#kernel !== undefined) return this.#kernel.listRoutes()
     return Promise.any([...this.#threads.values()].map(thread => thread.call('routes', undefined)))
   }
 

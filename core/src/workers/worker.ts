@@ -85,7 +85,7 @@ const handlers: Handlers = {
   },
   async routes() {
     if (kernel === undefined) throw new TypeError('nothing serves yet')
-    return kernel.routes
+    return kernel.listRoutes()
   },
   async explain(request) {
     if (kernel === undefined) throw new TypeError('nothing serves yet')
