@@ -175,7 +175,8 @@ export class Kernel implements Gateway {
   /** The routes of the generation that serves, those that were found among them. */
   listRoutes(): Promise<readonly RouteRow[]> {
     const { routes, foundRoutes } = this.#current
-    return inSlices(listRoutes(routes, foundRoutes?.origins))
+    const models = routes.map(({ model }) => model)
+    return inSlices(listRoutes(models, foundRoutes?.origins))
   }
 
   get addresses(): readonly ListenerAddress[] {
