@@ -62,6 +62,8 @@ function enterRoute(exchange: Exchange): void {
 function takeRoute(exchange: Exchange, compiled: CompiledRoute, pattern: Pattern): void {
   exchange.compiled = compiled
   exchange.pattern = pattern
+  // Before any hook: Connection would take along what a plugin writes in a field that the client names there.
+  exchange.headers.removeNamed()
   const { deadlines } = exchange.runtime
   // A preflight that nobody answered is routed a second time.
   deadlines.remove(exchange)

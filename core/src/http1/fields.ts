@@ -25,6 +25,12 @@ const hopByHop =
   (1 << known['proxy-authorization'])
 
 /**
+ * Stays though Connection names it. A message without its Host would be another message; one without what a proxy says of
+ * its client would seem to be the proxy's own, as which any client could pass by naming these.
+ */
+const lasting = /^(?:host|forwarded|x-forwarded-.+)$/i
+
+/**
  * Header or trailer fields of one message, in order. Names are matched without regard to ASCII case.
  *
  * Fields that came off the wire are offsets into the head's text and are copied from it in runs; what is set here is an
@@ -176,19 +182,25 @@ export class Fields implements Iterable<[name: string, value: string]> {
 
   /**
    * Removes what must not be forwarded: Connection, what it names, and the fields of one hop (RFC 9110 section 7.6.1),
-   * with Content-Length, since the wire writes framing. Host stays even when Connection names it: a message without one
-   * would be another message.
+   * with Content-Length, since the wire writes framing.
    */
   removeHopByHop(): void {
     if ((this.#mask & hopByHop) === 0) return
+    this.removeNamed()
+    this.removeKnown(hopByHop)
+  }
+
+  /** Removes Connection and what it names, but for {@link lasting} fields. */
+  removeNamed(): void {
     const named = this.getKnown(known.connection)
-    if (named !== undefined && named !== 'keep-alive' && named !== 'close') {
+    if (named === undefined) return
+    if (named !== 'keep-alive' && named !== 'close') {
       for (const option of named.split(',')) {
         const name = option.trim()
-        if (name !== '' && idOfName(name) !== known.host) this.delete(name)
+        if (name !== '' && !lasting.test(name)) this.delete(name)
       }
     }
-    this.removeKnown(hopByHop)
+    this.removeKnown(1 << known.connection)
   }
 
   /** Removes every line of the known names whose bits (`1 << id`) are given, in one pass. */

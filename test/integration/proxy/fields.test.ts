@@ -4,6 +4,7 @@ import { proxyTo, startGateway } from '../../support/gateway.ts'
 import { lineValue, lineValues, without } from '../../support/message.ts'
 import { recordingBackend } from '../../support/upstream.ts'
 import { exchange, responseText } from '../../support/wire.ts'
+import { hooked, startProxy } from '../plugins/support.ts'
 
 describe('a request', () => {
   test('goes up as it came, with the fields of the gateway and without those of the hop', async () => {
@@ -54,6 +55,27 @@ describe('a request', () => {
       '127.0.0.1',
       '127.0.0.1',
       'r-1',
+    ])
+  })
+
+  test('keeps what a plugin adds, also when Connection names it', async () => {
+    const backend = await recordingBackend()
+    const identify = hooked('identify', { onRequest: ({ headers }) => headers.set('X-User', 'anna') })
+    const { port } = await startProxy(backend.origin, [identify])
+    await exchange(port, 'GET /', ['Connection: X-User, X-Secret', 'X-User: mallory', 'X-Secret: 1'])
+    expect(all(backend.only, 'x-user', 'x-secret')).toEqual(['anna', ''])
+  })
+
+  test('keeps what a trusted proxy says of the client, also when Connection names it', async () => {
+    const claims = ['X-Forwarded-For: 6.6.6.6', 'X-Forwarded-Host: shop.test', 'X-Forwarded-Port: 443']
+    const connection = 'Connection: X-Forwarded-For, x-forwarded-host, X-Forwarded-Port, Forwarded'
+    const request = await forwarded([...claims, 'Forwarded: for=6.6.6.6', connection], ['127.0.0.1'])
+    expect(all(request, 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'forwarded', 'x-real-ip')).toEqual([
+      '6.6.6.6, 127.0.0.1',
+      'shop.test',
+      '443',
+      'for=6.6.6.6',
+      '6.6.6.6',
     ])
   })
 
