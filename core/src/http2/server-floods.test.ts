@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
+import type { ServerStream } from '../http1/wire.ts'
 import {
   block,
   CONTINUATION,
@@ -315,5 +316,54 @@ describe('what is malformed', () => {
     const line = /^[!#$%&'*+\-.^_`|~0-9a-z]+: (?:[\t\x20-\x7e\x80-\xff]*)$/
     for (const text of seen) for (const part of text.slice(0, -2).split('\r\n')) expect(part).toMatch(line)
     expect(seen.length).toBeGreaterThan(256)
+  })
+})
+
+describe('a client that sends its body byte by byte', () => {
+  /** As much as the window allows. */
+  const bytes = Buffer.from(Array.from({ length: 65_535 }, (_, i) => i % 251))
+  const drip = (from: number, to: number) =>
+    Array.from(bytes.subarray(from, to), byte => frame(DATA, 0, 1, Buffer.from([byte])))
+
+  test.each(['nobody reads yet', 'the reader waits'])('while %s is held in few pieces', async when => {
+    const got: Buffer[] = []
+    const requested = Promise.withResolvers<ServerStream>()
+    const ended = Promise.withResolvers<void>()
+    const held = Promise.withResolvers<void>()
+    await using server = await serve(requested.resolve)
+    const peer = await server.raw()
+    peer.send(frame(HEADERS, END_HEADERS, 1, post()))
+    const stream = await requested.promise
+    const read = () =>
+      stream.readBody({
+        onData: chunk => {
+          got.push(Buffer.from(chunk))
+          held.resolve()
+          return got.length > 1
+        },
+        onEnd: () => ended.resolve(),
+        onError: ended.reject,
+      })
+    const early = when === 'the reader waits'
+    if (early) {
+      read()
+      peer.send(...drip(0, 1))
+      await held.promise
+    }
+    peer.send(...drip(early ? 1 : 0, 65_535), frame(PING, 0, 0, uint32(1, 1)))
+    await peer.until(PING)
+    if (!early) {
+      read()
+      await held.promise
+    }
+    stream.resumeBody()
+    // The window has opened: it was not when the bytes came, but when they were read.
+    await peer.until(WINDOW_UPDATE, 1)
+    peer.send(frame(DATA, END_STREAM, 1, Buffer.from('end')))
+    await ended.promise
+    expect(Buffer.concat(got).equals(Buffer.concat([bytes, Buffer.from('end')]))).toBe(true)
+    expect(got.length).toBeLessThan(30)
+    answer(stream, 'done')
+    await peer.until(DATA, 1)
   })
 })

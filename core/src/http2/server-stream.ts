@@ -9,6 +9,7 @@ import type { BodySink, Peer, ServerStream, ServerStreamHandler } from '../http1
 import { fieldObject, pushFields } from './field-list.ts'
 import type { Http2RequestHead } from './request-head.ts'
 import { resetStream } from './reset.ts'
+import { SmallFrames } from './small-frames.ts'
 import { trailersOf } from './trailers.ts'
 
 /** What a stream needs of its connection. */
@@ -42,6 +43,8 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
 
   readonly #h2: ServerHttp2Stream
   readonly #connection: StreamConnection
+  /** Of a request with a body. */
+  #frames: SmallFrames | undefined
   #sink: BodySink | undefined
   #clock: BodyClock | undefined
   #bodyError: GatewayError | undefined
@@ -80,6 +83,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     h2.on('close', () => this.#onClose())
     h2.on('drain', () => this.#onDrain())
     if (!this.#received) {
+      this.#frames = new SmallFrames(h2)
       h2.on('trailers', (_headers, _flags, list) => {
         this.#trailers = trailersOf(list)
       })
@@ -117,7 +121,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     this.#paused = false
     if (this.#over) return
     this.#timeBody()
-    this.#h2.resume()
+    this.#flow()
   }
 
   sendInformational(status: number, fields: Fields | undefined): void {
@@ -203,6 +207,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     this.#headSent = true
     this.#over = true
     this.#detached = true
+    this.#frames?.release()
     this.#connection.streamDetached()
     this.#h2.respond(list)
     return { socket: this.#h2, head: new Uint8Array() }
@@ -248,7 +253,13 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   }
 
   #read(): void {
+    this.#frames?.flush()
     this.#h2.on('data', (chunk: Buffer) => this.#onData(chunk))
+  }
+
+  #flow(): void {
+    this.#frames?.flush()
+    this.#h2.resume()
   }
 
   #onData(chunk: Buffer): void {
@@ -305,7 +316,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     if (this.#over || this.#handedOver) return
     this.#torn = true
     // Closed with NO_ERROR it waits for somebody to read what is left.
-    this.#h2.resume()
+    this.#flow()
     this.#fail(new GatewayError('GATEWAY_CLIENT_CLOSED', `the client closed the stream (code ${this.#h2.rstCode})`))
   }
 
@@ -355,7 +366,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
    */
   #discard(): void {
     if (this.#clock === undefined) this.#read()
-    this.#h2.resume()
+    this.#flow()
     this.#h2.once('finish', () => this.#countDiscarded(0))
     this.deadline = performance.now() + this.#connection.options.lingerTimeout
     deadlines.add(this)
@@ -370,7 +381,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     // the client meanwhile.
     if (!this.#handedOver || !this.#h2.writableFinished) return void this.#h2.pause()
     this.#h2.close(constants.NGHTTP2_NO_ERROR)
-    this.#h2.resume()
+    this.#flow()
   }
 
   #sendTrailers(trailers: Fields | undefined): void {
