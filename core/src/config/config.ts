@@ -73,7 +73,7 @@ export interface Limits {
   requestsPerConnection?: number
   /** Open connections of this listener. Default 20,000. */
   connections?: number
-  /** Open connections of one client address. Default 1,000. */
+  /** Open connections of one client: an IPv4 address or an IPv6 /64, but for the proxies in `trust`. Default 1,000. */
   connectionsPerClient?: number
   /**
    * Bytes of a connection that are read ahead of what takes them (an upload that its upstream takes slowly, requests sent in

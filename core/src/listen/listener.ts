@@ -14,6 +14,7 @@ import { plainAddress } from '../http1/peer.ts'
 import { defaultServerOptions } from '../http1/server-options.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import type { Http2ServerOptions } from '../http2/server-limits.ts'
+import { clientNetwork } from './client-network.ts'
 import { Connection, type ConnectionOwner, type ConnectionSettings } from './connection.ts'
 import { offered } from './protocol.ts'
 import { createTlsAcceptor } from './tls.ts'
@@ -193,7 +194,10 @@ export class Listener implements ConnectionOwner {
   // What its connections ask and tell.
 
   count(address: string): boolean {
-    if (this.#counts.add(address, this.model.limits.connectionsPerClient)) return true
+    const { model, entry } = this.#settings
+    // A proxy stands for many clients.
+    const limit = entry.trusts(address) ? 0 : model.limits.connectionsPerClient
+    if (this.#counts.add(clientNetwork(address), limit)) return true
     this.failed('there are too many connections of this client', address)
     return false
   }
@@ -209,7 +213,7 @@ export class Listener implements ConnectionOwner {
   closed(connection: Connection): void {
     this.#connections.delete(connection)
     this.#counts.leave()
-    if (connection.counted) this.#counts.remove(connection.address)
+    if (connection.counted) this.#counts.remove(clientNetwork(connection.address))
   }
 
   readonly request = (stream: ServerStream): void => this.#events.request(this.#settings.entry, stream)

@@ -131,6 +131,27 @@ test('connections are counted by client, and counted out', async () => {
   })
 })
 
+test('the connections of an IPv6 client are those of its /64', async () => {
+  const { port } = await start({ limits: { connectionsPerClient: 1 } })
+  const header = (address: string) => `PROXY TCP6 ${address} 2001:db8::1 56324 443\r\n`
+  const first = await connect(port)
+  first.send(header('2001:db8:0:1::9') + requestText('GET /'))
+  expect(await clientOf(first)).toBe('2001:db8:0:1::9')
+  expect(await rawRequest(port, header('2001:db8:0:1:a:b:c:d') + request)).toBe('')
+  expect(await rawRequest(port, header('2001:db8:0:2::9') + request)).toContain('200 OK')
+  first.socket.destroy()
+  await eventually(async () => expect(await rawRequest(port, header('2001:db8:0:1::8') + request)).toContain('200 OK'))
+})
+
+test('a trusted proxy may have more connections than a client', async () => {
+  const { port } = await start({ proxyProtocol: false, limits: { connectionsPerClient: 1 } })
+  const wires = [await connect(port), await connect(port)]
+  for (const wire of wires) {
+    wire.send(requestText('GET /', ['X-Forwarded-For: 203.0.113.9']))
+    expect(await clientOf(wire)).toBe('203.0.113.9')
+  }
+})
+
 test.each([
   ['no header', request, 'it does not begin with a PROXY header'],
   ['a header with a bad address', `PROXY TCP4 nowhere 1.2.3.4 1 2\r\n${request}`, 'its PROXY header is malformed'],
