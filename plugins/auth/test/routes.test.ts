@@ -245,6 +245,8 @@ describe('what an upstream is told', () => {
     'X-USER_ID: root',
     'x_user-id: root',
     'X-Tenant: root',
+    // What it names is taken off on the way (RFC 9110 section 7.6.1).
+    'Connection: X-User-Id, x-tenant',
   ]
   const told = (lines: readonly string[]) => lines.filter(line => /^x.(user|tenant)/i.test(line))
 
