@@ -1,6 +1,9 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { access } from '@gateway/access'
 import { cache } from '@gateway/cache'
 import { compression } from '@gateway/compression'
+import { cors } from '@gateway/cors'
+import { circuitBreaker } from '@gateway/resilience'
 import { split } from '@gateway/traffic'
 import { transform } from '@gateway/transform'
 import { describe, expect, test } from 'vitest'
@@ -88,4 +91,39 @@ test.each([
     expect((await exchange(port, 'GET /', ['X-Other: 1'])).body).toBe('other')
   }
   expect([own?.requests.length, other?.requests.length]).toEqual(isBehind ? [0, 2] : [1, 1])
+})
+
+test('fields and bodies of an upstream lose what is not for clients, kept or not, wherever the cache is listed', async () => {
+  const lines = [json, maxAge, 'Server: inside/1', 'Access-Control-Allow-Origin: https://evil.test']
+  const backend = await recordingBackend(() => responseText(200, lines, '{"name":"a","password":"b"}'))
+  const origins = ['https://app.test']
+  const guards = [cors({ origins }), access({ hideHeaders: ['Server'] })]
+  const change = transform({ response: { body: [{ remove: 'password' }] } })
+  for (const plugins of [
+    [...guards, cache(), change],
+    [change, cache(), ...guards],
+  ]) {
+    const { port } = await startGateway(proxyTo(backend.origin, { plugins, route: { cache: true } }))
+    for (const _ of ['fetched', 'kept']) {
+      const answer = await exchange(port, 'GET /', ['Origin: https://evil.test'])
+      expect(JSON.parse(answer.body)).toEqual({ name: 'a' })
+      expect(lineValue(answer.lines, 'server')).toBeUndefined()
+      expect(lineValue(answer.lines, 'access-control-allow-origin')).toBeUndefined()
+    }
+  }
+  expect(backend.requests).toHaveLength(2)
+})
+
+test('what was kept tells a circuit breaker nothing', async () => {
+  const backend = await recordingBackend(({ target }) =>
+    target === '/good' ? responseText(200, [maxAge]) : responseText(500),
+  )
+  const route = { cache: true, circuitBreaker: { failures: 2 } }
+  const { port } = await startGateway(proxyTo(backend.origin, { plugins: [circuitBreaker(), cache()], route }))
+  const statuses: number[] = []
+  for (const path of ['/good', '/bad', '/good', '/bad', '/bad']) {
+    statuses.push((await exchange(port, `GET ${path}`)).status)
+  }
+  expect(statuses).toEqual([200, 500, 200, 500, 503])
+  expect(backend.requests).toHaveLength(3)
 })

@@ -65,6 +65,8 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
   /** What the request asks to become, on a route that takes it: see onTunnel. */
   readonly upgrade: 'websocket' | undefined
   readonly client: Client
+  /** Attempts begun so far: 0 when no upstream was asked. */
+  readonly attempts: number
   /** Aborted when the client goes away or the request's time is over. */
   readonly signal: AbortSignal
   /** Milliseconds until the request's time is over: the route's total time, or less by `limitTime`. Infinity: it has no end. */
@@ -153,6 +155,8 @@ export interface Reply {
   body?: ReplyBody
   /** Bytes of a body that is a Readable, where they are known: the client sees a Content-Length. */
   bodyLength?: number
+  /** It is what an upstream answered, forwarded or kept: other plugins treat it as such. Default false. */
+  fromUpstream?: boolean
 }
 
 /** The head of a response on its way to the client. */
@@ -161,7 +165,7 @@ export interface ResponseHead {
   readonly headers: FieldList
   /** Bytes of the body as it was announced; 0: there is none; -1: only its end will tell. */
   readonly bodyLength: number
-  /** False when a plugin or the kernel made the answer. */
+  /** False when a plugin or the kernel made the answer; true also of one that a plugin forwarded or kept. */
   readonly fromUpstream: boolean
 }
 

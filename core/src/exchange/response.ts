@@ -35,7 +35,8 @@ export function localResponse(reply: Reply): Response {
   if (typeof reply.body === 'string' && !headers.has('content-type')) {
     headers.set('Content-Type', 'text/plain; charset=utf-8')
   }
-  return responseOf(reply.status, headers, reply.body, reply.bodyLength)
+  const response = responseOf(reply.status, headers, reply.body, reply.bodyLength)
+  return reply.fromUpstream === true ? { ...response, fromUpstream: true } : response
 }
 
 /** @throws TypeError as {@link localResponse} does. */

@@ -167,7 +167,7 @@ function replyFrom(outcome: Outcome, fill: Fill, { request, reason, collapsed }:
     if (collapsed) return undefined
     say()
     const { status, headers, bodyLength } = outcome.answer
-    return { status, headers: fieldRecord(headers), body: bodyOf(outcome.answer), bodyLength }
+    return { status, headers: fieldRecord(headers), body: bodyOf(outcome.answer), bodyLength, fromUpstream: true }
   }
   const head = outcome.kind === 'kept' ? outcome.response : outcome.head
   if (collapsed && (personal > head.policy.reach || !selects(head, ctx.headers))) return undefined

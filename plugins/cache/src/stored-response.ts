@@ -119,15 +119,16 @@ const inNotModified = /^(?!content-(?!location$|security-policy))/i
 
 /** The answer as it is at an age, in milliseconds; of less than a second it is news. */
 export function replyOf({ status, headers }: StoredHead, body: Reply['body'], age: number): Reply {
-  return { status, headers: age < 1000 ? headers : withAge(headers, age), body }
+  return { status, headers: age < 1000 ? headers : withAge(headers, age), body, fromUpstream: true }
 }
 
 /** The answer that is kept, or that the client has it already. */
 export function keptReply(stored: StoredResponse, request: FieldList, age: number): Reply {
   const headers = withAge(stored.headers, age)
-  if (stored.status !== 200 || !isKnown(stored, request)) return { status: stored.status, headers, body: stored.body }
+  if (stored.status !== 200 || !isKnown(stored, request))
+    return { status: stored.status, headers, body: stored.body, fromUpstream: true }
   const told = Object.entries(headers).filter(([name]) => inNotModified.test(name))
-  return { status: 304, headers: Object.fromEntries(told) }
+  return { status: 304, headers: Object.fromEntries(told), fromUpstream: true }
 }
 
 const withAge = (headers: Fields, age: number): Fields => ({ ...headers, Age: String(Math.floor(age / 1000)) })

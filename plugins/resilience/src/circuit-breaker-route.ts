@@ -51,7 +51,8 @@ export function guardRoute(host: Host, route: string, options: RouteCircuitOptio
       ctx.set(admittedAt, now)
     },
     onResponse(ctx, { fromUpstream, status }) {
-      if (fromUpstream) settle(ctx, isFailure(status))
+      // One that was kept tells nothing of how the upstream is.
+      if (fromUpstream && ctx.attempts > 0) settle(ctx, isFailure(status))
     },
     onFinish(ctx, summary) {
       settle(ctx, hasFailed(summary))
