@@ -73,6 +73,8 @@ export interface Context<Needs extends AnySlot = never, P = Readonly<Record<stri
   readonly timeLeftMs: number
   /** Gives the request no more than so many milliseconds from now; what it has left already is never made more. */
   limitTime(ms: number): void
+  /** Trailers of the request go no further: some servers read them as header fields, which hooks cannot see before it is sent. */
+  dropTrailers(): void
   /**
    * The value of a slot. A slot listed in `needs` is always set: the route would not have loaded otherwise, and should
    * its writer still have left it out, this throws GATEWAY_SLOT_UNSET rather than return undefined.

@@ -97,6 +97,8 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   /** Of the request's body. */
   uploadFilters: FilterChain | undefined
   upload: Upload | undefined
+  /** Its trailers are not sent on. */
+  dropsTrailers = false
 
   /** See http1/deadlines.ts. */
   deadline = 0
@@ -176,6 +178,10 @@ export class Exchange implements Context, Member, ServerStreamHandler {
     if (this.finished || this.overdue || this.tunnel !== undefined || !(ms < this.timeLeftMs)) return
     this.deadline = this.runtime.deadlines.now() + ms
     this.runtime.deadlines.add(this)
+  }
+
+  dropTrailers(): void {
+    this.dropsTrailers = true
   }
 
   get<S extends AnySlot>(slot: S): SlotValue<S> | ([S] extends [never] ? never : undefined) {

@@ -91,8 +91,8 @@ export class Upload implements BodySink {
       return this.onError(error)
     }
     this.#ended = true
-    this.#trailers = trailers
-    this.#target?.sendEnd(trailers)
+    this.#trailers = this.#exchange.dropsTrailers ? undefined : trailers
+    this.#target?.sendEnd(this.#trailers)
   }
 
   onError(error: unknown): void {

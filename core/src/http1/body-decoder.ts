@@ -41,7 +41,7 @@ export const forbiddenTrailers: readonly string[] = (
   'expect max-forwards range cache-control pragma if-match if-none-match if-modified-since if-unmodified-since if-range ' +
   'authorization proxy-authorization www-authenticate proxy-authenticate authentication-info proxy-authentication-info ' +
   'cookie set-cookie age expires date location retry-after vary warning content-encoding content-type content-range ' +
-  'forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip'
+  'forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-forwarded-prefix x-real-ip x-request-id'
 ).split(' ')
 
 /**

@@ -1,4 +1,4 @@
-import type { FieldList } from '@gateway/core'
+import type { Context } from '@gateway/core'
 import { claimAt } from './claim-at.ts'
 import type { Identity } from './contract.ts'
 import type { AuthOptions } from './options.ts'
@@ -6,11 +6,12 @@ import type { AuthOptions } from './options.ts'
 type Sources = AuthOptions['forwardHeaders']
 
 /** Removes what a client says of itself in these fields, and under every name that CGI-style readers take for them. */
-export function fieldRemover(sources: Sources): ((headers: FieldList) => void) | undefined {
+export function fieldRemover(sources: Sources): ((ctx: Context) => void) | undefined {
   const names = [...new Set(Object.keys(sources).flatMap(name => spellings(name.toLowerCase())))]
   if (names.length === 0) return undefined
-  return headers => {
-    for (const name of names) headers.delete(name)
+  return ctx => {
+    for (const name of names) ctx.headers.delete(name)
+    ctx.dropTrailers()
   }
 }
 

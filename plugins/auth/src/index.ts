@@ -39,7 +39,7 @@ export const auth = definePlugin({
     const removeFields = fieldRemover(forwardHeaders)
     return {
       onRoute({ options: own = everywhere, problem }) {
-        if (own === false) return removeFields && { onRequest: ctx => removeFields(ctx.headers) }
+        if (own === false) return removeFields && { onRequest: removeFields }
         const rules = { ...(everywhere === false ? {} : everywhere), ...own }
         const chosen = (rules.methods ?? methods.map(({ name }) => name)).flatMap(name => {
           const method = methods.find(one => one.name === name)
@@ -56,7 +56,7 @@ export const auth = definePlugin({
         if (removeFields === undefined) return { onRequest: check }
         return {
           onRequest(ctx) {
-            removeFields(ctx.headers)
+            removeFields(ctx)
             return check(ctx)
           },
         }

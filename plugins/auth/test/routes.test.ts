@@ -266,6 +266,13 @@ describe('what an upstream is told', () => {
     expect(told(backend.only.lines)).toEqual(expected)
   })
 
+  test.each([undefined, false])('nor is it in trailers: route %j', async route => {
+    const { port, backend } = await start({ apiKeys, forwardHeaders }, route === undefined ? {} : { auth: route })
+    const chunks = '1\r\na\r\n0\r\nX-User-Id: root\r\nX_Tenant: root\r\n\r\n'
+    expect((await exchange(port, 'POST /', [asAlice, 'Transfer-Encoding: chunked'], chunks)).status).toBe(200)
+    expect([backend.only.body, backend.only.trailers]).toEqual(['a', []])
+  })
+
   test('nor is it where the token goes without the claim, or holds what no field can', async () => {
     const { ask, backend } = await start({ jwt: { secret }, forwardHeaders })
     expect(await ask([await bearer({ org: 'acme' }), ...forged])).toBe('200')
