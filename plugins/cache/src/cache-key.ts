@@ -16,7 +16,8 @@ export function keyOf(ctx: Context, options: KeyOptions): string {
   for (const name of options.headers) key += `\n${headers.get(name) ?? '\n'}`
   if (options.cookies.length > 0) key += `\n${pickCookies(headers.get('cookie') ?? '', options.cookies)}`
   const user = options.user ? ctx.get(identity) : undefined
-  return user === undefined ? key : `${key}\n${user.method} ${user.id}`
+  // Two issuers may give one name to two people.
+  return user === undefined ? key : `${key}\n${JSON.stringify([user.method, user.claims.iss, user.id])}`
 }
 
 /** Where an address's answers are found, whichever route, scheme and query they are of. */
@@ -29,10 +30,13 @@ export function personalOf(ctx: Context, { headers, cookies, user }: KeyOptions)
   return ctx.headers.has('cookie') && cookies.length === 0 ? 1 : 0
 }
 
-/** As they stand, so that two ways to write one are two requests, which costs a place and never an answer. */
+/**
+ * As they stand, so that two ways to write one are two requests, which costs a place and never an answer. Some upstreams
+ * read `;` as `&`: a parameter that counts must not hide from the key behind one that does not.
+ */
 function pickQuery(query: string, names: readonly string[]): string {
-  const parts = query.split('&').filter(part => names.includes(nameOf(part)))
-  return parts.join('&')
+  const counts = (part: string) => part.split(';').some(pair => names.includes(nameOf(pair)))
+  return query.split('&').filter(counts).join('&')
 }
 
 function nameOf(part: string): string {

@@ -23,7 +23,8 @@ const believing = definePlugin({
         const id = ctx.headers.get('x-user')
         if (id === undefined) return { status: 401 }
         ctx.headers.delete('x-user')
-        ctx.set(identity, { id, method: 'jwt', scopes: [], roles: [], claims: {}, expiresAt: undefined })
+        const claims = { iss: ctx.headers.get('x-issuer') }
+        ctx.set(identity, { id, method: 'jwt', scopes: [], roles: [], claims, expiresAt: undefined })
         return undefined
       },
     }),
@@ -52,6 +53,16 @@ describe('who gets what', () => {
     expect(await tell('GET /', as('ada'))).toBe('200 #1 fwd=uri-miss; stored')
     expect(await tell('GET /', as('bob'))).toBe('200 #2 fwd=uri-miss; stored')
     expect(await tell('GET /', as('ada'))).toMatch('200 #1 hit')
+    expect(await tell('GET /', [...as('ada'), 'X-Issuer: another'])).toBe('200 #3 fwd=uri-miss; stored')
+  })
+
+  test('a parameter that counts does not hide behind one that does not', async () => {
+    const { tell } = await startCache([maxAge], { cache: { key: { query: ['lang'] } } })
+    expect(await tell('GET /?lang=en')).toBe('200 #1 fwd=uri-miss; stored')
+    // To an upstream that reads `;` as `&` this is another language, and to others one of that very name.
+    expect(await tell('GET /?lang=en;lang=fr')).toBe('200 #2 fwd=uri-miss; stored')
+    expect(await tell('GET /?lang=en&utm=1;lang=fr')).toBe('200 #3 fwd=uri-miss; stored')
+    expect(await tell('GET /?utm=2&lang=en')).toMatch('200 #1 hit')
   })
 
   test('a field in the key says nothing of a user who was found by another', async () => {
