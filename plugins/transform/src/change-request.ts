@@ -60,7 +60,9 @@ export function requestHooks(rules: RequestRules, maxBodySize: number): RouteHoo
     try {
       return changeBody?.(text, ctx) ?? text
     } catch (cause) {
-      if (cause instanceof SyntaxError) throw error(invalid, 'the body is no JSON', cause)
+      // JSON that is nested too deep exhausts the stack.
+      if (cause instanceof SyntaxError || cause instanceof RangeError)
+        throw error(invalid, 'the body is no JSON', cause)
       throw cause
     }
   }

@@ -158,6 +158,13 @@ describe('a JSON body', () => {
     expect(backend.requests.every(({ body }) => body === '')).toBe(true)
   })
 
+  test('of a request that is nested too deep is refused', async () => {
+    const { port, backend } = await startWith({ request: { body } })
+    const sent = '['.repeat(100_000) + ']'.repeat(100_000)
+    expect(codeOf(await exchange(port, 'POST /', json, sent))).toBe('400 TRANSFORM_BODY_INVALID')
+    expect(backend.requests.every(({ body }) => body === '')).toBe(true)
+  })
+
   test.each([
     ['gzip', gzipSync],
     ['br', brotliCompressSync],
