@@ -13,8 +13,8 @@ import { type Coding, type Options, optionsOf, optionsSchema, routeSchema } from
 
 /** What the client likes best. */
 const wanted = defineSlot<Coding>()('compression.wanted')
-/** Of an answer that is compressed; it counts until the request is over. */
-const chosen = defineSlot<Coding>()('compression.chosen')
+/** Of an answer that is compressed; it counts until the request is over, also where another came in its place as it is. */
+const chosen = defineSlot<Coding | 'identity'>()('compression.chosen')
 
 interface UnderWay {
   count: number
@@ -61,22 +61,24 @@ function hooksOf(options: Options, underWay: UnderWay): RouteHooks {
     },
     onResponse(ctx, head) {
       const { headers, status } = head
+      const isCounted = ctx.get(chosen) !== undefined
+      if (isCounted) ctx.set(chosen, 'identity')
       if (status === 304) return weakenKnown(ctx.headers, headers)
       if (!fits(ctx, head)) return
       addVary(headers)
       const coding = ctx.get(wanted)
-      if (coding === undefined || underWay.count >= underWay.most) return
+      if (coding === undefined || (!isCounted && underWay.count >= underWay.most)) return
       headers.set('Content-Encoding', coding)
       for (const name of ofTheBody) headers.delete(name)
       weaken(headers)
       if (ctx.method === 'HEAD') return
-      underWay.count++
+      if (!isCounted) underWay.count++
       ctx.set(chosen, coding)
     },
     onResponseBody(ctx, { headers, bodyLength }) {
       const coding = ctx.get(chosen)
       // Another answer may have come in its place.
-      if (coding === undefined || headers.get('content-encoding') !== coding) return
+      if (coding === undefined || coding === 'identity' || headers.get('content-encoding') !== coding) return
       return { stream: compressor(coding, bodyLength, options.levels) }
     },
     onFinish(ctx) {

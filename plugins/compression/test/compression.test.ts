@@ -1,6 +1,6 @@
 import { brotliDecompressSync, createGunzip, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { compression } from '@gateway/compression'
-import type { RouteHooks } from '@gateway/core'
+import { definePlugin, type RouteHooks } from '@gateway/core'
 import { expectNoLeak, pluginSuite, testPlugin } from '@gateway/testing'
 import { Agent, fetch } from 'undici'
 import { describe, expect, test } from 'vitest'
@@ -310,6 +310,28 @@ test('more at once than are allowed pass as they are', async () => {
   ])
   first.socket.destroy()
   await eventually(async () => expect(coding(await exchange(port, 'GET /', gzip))).toBe('gzip'))
+})
+
+test('one that fails on its way and is answered again counts once', async () => {
+  const failing = definePlugin({
+    name: 'failing',
+    stage: 'guard',
+    setup: () => ({
+      onRoute: (): RouteHooks => ({
+        onResponse(_ctx, { fromUpstream }) {
+          if (fromUpstream) throw new Error('not this one')
+        },
+        onError: () => ({ status: 503, body: text }),
+      }),
+    }),
+  })
+  const backend = await recordingBackend(() => responseText(200, [plain], text))
+  const plugins = [failing(), compression({ maxConcurrent: 1 })]
+  const { port } = await startGateway(proxyTo(backend.origin, { plugins }))
+  for (let round = 0; round < 2; round++) {
+    const answer = await exchange(port, 'GET /', gzip)
+    expect([answer.status, coding(answer), decoded(answer) === text]).toEqual([503, 'gzip', true])
+  }
 })
 
 test('a reload leaks nothing', async () => {
