@@ -1,4 +1,12 @@
-import { type Context, type Counts, definePlugin, defineSlot, type ResponseHead, type RouteHooks } from '@gateway/core'
+import {
+  type Context,
+  type Counts,
+  clientNetwork,
+  definePlugin,
+  defineSlot,
+  type ResponseHead,
+  type RouteHooks,
+} from '@gateway/core'
 import * as z from 'zod'
 import { isEventStream } from './event-source.ts'
 import { type StreamOptions, streamSchema } from './options.ts'
@@ -49,7 +57,7 @@ function hooksOf(options: StreamOptions, streams: Streams, counts: Counts): Rout
     onRequest(ctx) {
       const entered = counts.enter([
         [`route ${ctx.route}`, options.maxConnections],
-        [`client ${ctx.client.address} ${ctx.route}`, options.maxConnectionsPerClient],
+        [`client ${clientNetwork(ctx.client.address)} ${ctx.route}`, options.maxConnectionsPerClient],
       ])
       if (typeof entered !== 'function') {
         return {

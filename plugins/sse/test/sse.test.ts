@@ -211,6 +211,19 @@ describe('limits', () => {
     await openStream(port)
     expect((await openStream(port)).answer.statusCode).toBe(429)
   })
+
+  test('by the network of an IPv6 client, who has as many addresses as it likes', async () => {
+    const upstream = await eventServer()
+    const route = { sse: { maxConnectionsPerClient: 1 } }
+    const { port } = await startGateway(
+      proxyTo(upstream.origin, { plugins: [sse()], listen: { trust: ['127.0.0.1'] }, route }),
+    )
+    const statusFrom = async (address: string) =>
+      (await openStream(port, { 'X-Forwarded-For': address })).answer.statusCode
+    expect(await statusFrom('2001:db8:1:2::3')).toBe(200)
+    expect(await statusFrom('2001:db8:1:2:ffff::4')).toBe(429)
+    expect(await statusFrom('2001:db8:1:3::3')).toBe(200)
+  })
 })
 
 test('is listed with its events while it is open, and an operator can end it', async () => {

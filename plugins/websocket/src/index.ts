@@ -1,5 +1,14 @@
 import { identity } from '@gateway/auth/contract'
-import { type Context, type Counts, definePlugin, type Host, problem, type Reply, type RouteHooks } from '@gateway/core'
+import {
+  type Context,
+  type Counts,
+  clientNetwork,
+  definePlugin,
+  type Host,
+  problem,
+  type Reply,
+  type RouteHooks,
+} from '@gateway/core'
 import { agree, type Deflate, offerUpstream } from './deflate.ts'
 import { Framed } from './framed.ts'
 import { type Frames, type Limits, pluginSchema, routeSchema, type Settings } from './options.ts'
@@ -81,7 +90,7 @@ function hooksOf(host: Host, settings: Settings, enter: Enter): RouteHooks {
       if (ctx.upgrade === undefined) return settings.only ? problem(ctx, problems.only) : undefined
       const refusal = refuse(ctx)
       if (refusal !== undefined) return refusal
-      const entered = enter(ctx.client.address)
+      const entered = enter(clientNetwork(ctx.client.address))
       if (typeof entered !== 'function') return problem(ctx, entered)
       held.set(ctx, { leave: entered, deflate: { client: undefined, upstream: undefined }, watch: undefined })
     },

@@ -68,6 +68,15 @@ describe('limits', () => {
     await wsClient(port)
   })
 
+  test('of a client hold for its network where it has one (IPv6)', async () => {
+    const upstream = await wsServer()
+    const settings = { maxConnectionsPerClient: 1 }
+    const { port } = await carrying(upstream.origin, settings, { listen: { trust: ['127.0.0.1'] } })
+    await wsClient(port, { headers: { 'X-Forwarded-For': '2001:db8:1:2::3' } })
+    const lines = ['X-Forwarded-For: 2001:db8:1:2:ffff::4']
+    expect((await openWebSocket(port, '/', lines)).response.status).toBe(429)
+  })
+
   test('a handshake that fails gives its place back', async () => {
     const upstream = await recordingBackend()
     const { port } = await carrying(upstream.origin, { maxConnections: 1 })
