@@ -121,6 +121,19 @@ test('a private key is a secret wherever it stands', () => {
   expect(redact('-----BEGIN PRIVATE KEY-----\nabc')).toBe('[redacted]')
 })
 
+test.each([
+  ['$scrypt$ln=15,r=8,p=3$c29tZSBzYWx0IGhlcmU$aGFzaA+/x', '[redacted]'],
+  ['alice:$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW', 'alice:[redacted]'],
+  ['$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA', '[redacted]'],
+  ['Basic dXNlcjpwYXNzd29yZA==', 'Basic [redacted]'],
+  ['bearer abcDEF123-_.~+/=', 'bearer [redacted]'],
+  ['Basic authentication', 'Basic authentication'],
+  ['Bearer realm="gateway"', 'Bearer realm="gateway"'],
+  ['$1 costs $2b$', '$1 costs $2b$'],
+])('%s shows as %s, whatever its key', (text, shown) => {
+  expect(redact({ hash: text })).toEqual({ hash: shown })
+})
+
 test('with a digest, what is not shown can be told from something else', () => {
   const digest = (text: string) => `#${text.length}`
   expect(

@@ -17,8 +17,8 @@ type Digest = (text: string) => string
  *
  * A key that ends in a word such as `secret`, `password`, `token` or `key` (`apiKey`, `client_secret`, `X-API-Key`)
  * hides everything below it but booleans and null, except `publicKey`. So does a pair `{ name, value }` whose name does,
- * the password of a URL and such a parameter in its query, and a private key in PEM wherever it stands. A Secret shows
- * its name.
+ * the password of a URL and such a parameter in its query, and wherever they stand a private key in PEM, the hash of a
+ * password and the credentials of an Authorization field. A Secret shows its name.
  *
  * With `digest`, what is not shown is marked by it: secrets, functions by their source, bytes.
  */
@@ -56,14 +56,22 @@ function showPrimitive(value: unknown, inside: Inside): unknown {
 }
 
 function showText(text: string, inside: Inside): string {
-  return text
-    .replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)/gs, key => hide(key, inside))
-    .replace(/\b([a-z][a-z\d+.-]*:\/\/[^/?#@:\s]*):([^/?#\s]*)@/gi, (_, before, password) => {
-      return `${before}:${hide(password, inside)}@`
-    })
-    .replace(/([?&])([^=&#\s]+)=([^&#\s]+)/g, (pair, start, name, value) =>
-      namesSecret(name) ? `${start}${name}=${hide(value, inside)}` : pair,
-    )
+  return (
+    text
+      .replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)/gs, key => hide(key, inside))
+      // A password that somebody chose can be guessed from its hash, in time.
+      .replace(/\$(?:scrypt|argon2[a-z]*|pbkdf2[a-z\d-]*|2[aby])\$[\w.+/=,$-]+/g, hash => hide(hash, inside))
+      .replace(
+        /\b(Basic|Bearer) +(?=\S*[\d=])([\w.~+/=-]{8,})/gi,
+        (_, scheme, token) => `${scheme} ${hide(token, inside)}`,
+      )
+      .replace(/\b([a-z][a-z\d+.-]*:\/\/[^/?#@:\s]*):([^/?#\s]*)@/gi, (_, before, password) => {
+        return `${before}:${hide(password, inside)}@`
+      })
+      .replace(/([?&])([^=&#\s]+)=([^&#\s]+)/g, (pair, start, name, value) =>
+        namesSecret(name) ? `${start}${name}=${hide(value, inside)}` : pair,
+      )
+  )
 }
 
 function showMap(map: ReadonlyMap<unknown, unknown>, inside: Inside): unknown {
