@@ -55,6 +55,8 @@ export class End {
   readonly #inbox: RawMessage[] = []
   readonly #onBytes: (count: number) => void
   #waiting = false
+  /** Of the latest ping that has not been answered. */
+  #owed: Buffer | undefined
 
   constructor({ stream, isServer, deflate, maxMessageSize, onBytes }: EndOptions) {
     this.stream = stream
@@ -72,9 +74,7 @@ export class End {
       maxBufferedChunks: 1_048_576,
     })
     this.#receiver.on('message', (data, binary) => this.#inbox.push({ data, binary }))
-    this.#receiver.on('ping', data => {
-      if (!this.closeSent && stream.writable) this.#sender.pong(data, this.#mask)
-    })
+    this.#receiver.on('ping', data => this.#pong(data))
     this.#receiver.on('conclude', (code, reason) => {
       this.closed = { code, reason }
     })
@@ -120,6 +120,22 @@ export class End {
   ping(): void {
     this.waited = this.#waiting
     if (!this.closeSent && this.stream.writable) this.#sender.ping(Buffer.alloc(0), this.#mask)
+  }
+
+  /** While the connection takes no more, only the latest ping is kept to be answered (RFC 6455 section 5.5.3). */
+  #pong(data: Buffer): void {
+    const { stream } = this
+    if (this.closeSent || !stream.writable) return
+    if (!stream.writableNeedDrain) return this.#sender.pong(data, this.#mask)
+    if (this.#owed === undefined) {
+      stream.once('drain', () => {
+        const owed = this.#owed
+        this.#owed = undefined
+        if (owed !== undefined) this.#pong(owed)
+      })
+    }
+    // What was read is used again.
+    this.#owed = Buffer.from(data)
   }
 
   /** Once; nothing is sent after it. */

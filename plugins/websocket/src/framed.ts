@@ -20,7 +20,7 @@ export class Framed implements Session {
   readonly #log: Log
   readonly #client: End
   readonly #upstream: End
-  readonly #timers: NodeJS.Timeout[] = []
+  readonly #timers = new Set<NodeJS.Timeout>()
   #closing = false
   #allowance: number
   #allowanceAt = performance.now()
@@ -55,7 +55,7 @@ export class Framed implements Session {
     void this.#pump(this.#upstream, this.#client)
     if (frames.pingInterval > 0) {
       const timer = setInterval(() => this.#ping(frames.pongTimeout), frames.pingInterval)
-      this.#timers.push(timer.unref())
+      this.#timers.add(timer.unref())
     }
   }
 
@@ -165,24 +165,31 @@ export class Framed implements Session {
   #wait(): void {
     if (this.#closing) return
     this.#closing = true
-    const timer = setTimeout(() => {
+    this.#after(closingMs, () => {
       for (const end of [this.#client, this.#upstream]) {
         end.close(end.closed ?? { code: closeCode.goingAway, reason: none })
         end.stream.end()
       }
-      this.#timers.push(setTimeout(() => this.destroy(), closingMs).unref())
-    }, closingMs)
-    this.#timers.push(timer.unref())
+      this.#after(closingMs, () => this.destroy())
+    })
   }
 
   /** Who gives no sign of life until the time is over counts as dead, unless it is we who do not read. */
   #ping(pongTimeout: number): void {
     const now = performance.now()
     for (const end of [this.#client, this.#upstream]) end.ping()
-    const timer = setTimeout(() => {
+    this.#after(pongTimeout, () => {
       for (const end of [this.#client, this.#upstream]) if (end.heardAt < now && !end.waited) this.#lost(end)
-    }, pongTimeout)
-    this.#timers.push(timer.unref())
+    })
+  }
+
+  #after(milliseconds: number, run: () => void): void {
+    const timer = setTimeout(() => {
+      // A connection may live for weeks, and have a timer for each ping.
+      this.#timers.delete(timer)
+      run()
+    }, milliseconds)
+    this.#timers.add(timer.unref())
   }
 
   #lost(end: End): void {
