@@ -181,7 +181,8 @@ describe('unions say what was wrong with the form that was meant', () => {
   const either = z.union([z.string().startsWith('/'), fixed], { error: 'must be a path or { to, status }' })
   const shapes = z.union([
     z.boolean(),
-    z.strictObject({ purge: z.strictObject({ token: z.string() }) }),
+    // What is transformed stops zod at what is wrong with it.
+    z.strictObject({ purge: z.strictObject({ token: z.string().transform(token => token) }) }),
     z.strictObject({ ttl: z.number().optional() }),
   ])
   const kinds = z.discriminatedUnion('kind', [
@@ -208,6 +209,19 @@ describe('unions say what was wrong with the form that was meant', () => {
     ['in an array', z.array(either), ['/', { to: 5 }], ['at.1.to: must be a string, not 5']],
     ['a union in a union', z.union([either, z.boolean()]), { to: 5 }, ['at.to: must be a string, not 5']],
     ['one shape of several', shapes, { ttl: 'x' }, ['at.ttl: must be a number, not a string']],
+    [
+      'the shape that knows the key, though another was read to its end',
+      shapes,
+      { purge: { tokn: 'x' } },
+      ['at.purge.token: is missing: it must be a string', 'at.purge.tokn: unknown key "tokn" [did you mean "token"?]'],
+    ],
+    [
+      'the same with a key that belongs to neither',
+      shapes,
+      { purge: { token: 1 }, ttll: 1 },
+      ['at.purge.token: must be a string, not 1', 'at.ttll: unknown key "ttll" [known: purge]'],
+    ],
+    ['keys of two shapes', shapes, { purge: 1, ttl: 1 }, ['at.purge: unknown key "purge" [known: purge, ttl]']],
     ['an unknown kind', kinds, { kind: 'htpt' }, ["at.kind: must be 'file' or 'http'"]],
     [
       'a kind with a wrong key',

@@ -1,8 +1,8 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import type { Schema, SchemaIssue } from '../contract/schema.ts'
 import { readable, type ZodIssue } from './issue-text.ts'
 import { type Problem, suggest } from './problem.ts'
-import { childSchemas, knownKeys } from './schema-keys.ts'
+import { childSchemas, knownKeys, objectSchemas } from './schema-keys.ts'
 
 export type ConfigPath = readonly (string | number)[]
 export type Report = (problem: Omit<Problem, 'severity'> & { severity?: Problem['severity'] }) => void
@@ -71,9 +71,13 @@ function reportIssue(issue: SchemaIssue, fromZod: boolean, above: Place, report:
   const { path, value } = place
   if (!fromZod || !isZodIssue(issue)) return report({ code: 'CONFIG_INVALID_VALUE', message: issue.message, path })
   switch (issue.code) {
-    case 'unrecognized_keys':
-      for (const key of issue.keys) report(unknownKey(key, path, knownKeys(place.schemas)))
+    case 'unrecognized_keys': {
+      const known = knownKeys(place.schemas)
+      const form = issue.keys.some(key => known.includes(key)) ? meantForm(place) : undefined
+      if (form === undefined) for (const key of issue.keys) report(unknownKey(key, path, known))
+      for (const inner of form?.issues ?? []) reportIssue(inner, fromZod, { ...place, schemas: [form?.schema] }, report)
       return
+    }
     case 'invalid_key':
       for (const inner of issue.issues) {
         report({ code: 'CONFIG_INVALID_KEY', message: `its name ${readable(inner, path.at(-1))}`, path })
@@ -115,6 +119,19 @@ function meantBranch(branches: readonly (readonly ZodIssue[])[]): readonly ZodIs
     if (meant.length === 1) return meant[0]
   }
   return undefined
+}
+
+/**
+ * Zod takes the word of the only form of a union that was read to its end, be it that to which all keys are unknown. What
+ * the one has to say that was meant.
+ */
+function meantForm({ schemas, value }: Place): { schema: unknown; issues: readonly ZodIssue[] } | undefined {
+  const told = objectSchemas(schemas).flatMap(schema => {
+    const issues = z.safeParse(schema, value).error?.issues
+    return issues === undefined ? [] : [{ schema, issues }]
+  })
+  const meant = meantBranch(told.map(({ issues }) => issues))
+  return told.find(({ issues }) => issues === meant)
 }
 
 const unknownKeys = (complaints: readonly ZodIssue[]) =>

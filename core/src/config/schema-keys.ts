@@ -1,3 +1,5 @@
+import * as z from 'zod'
+
 /** What can be read off a zod schema about the place that an issue names. Other validators yield nothing. */
 
 /** The schemas that may apply to a key of what these schemas describe. */
@@ -18,6 +20,11 @@ export function knownKeys(schemas: readonly unknown[]): string[] {
     return Object.keys(shape ?? definitionOf(keyType).entries ?? {})
   })
   return [...new Set(keys)]
+}
+
+/** Those among them that describe an object by its keys. */
+export function objectSchemas(schemas: readonly unknown[]): z.core.$ZodObject[] {
+  return schemas.flatMap(forms).filter(form => form instanceof z.core.$ZodObject)
 }
 
 /** A schema without what it is wrapped in; of a union or an intersection each part, of a pipe both ends. */

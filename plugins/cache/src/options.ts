@@ -34,7 +34,7 @@ export const routeShape = z.strictObject({
   shared: z.boolean().default(false),
   /** Requests that come at the same time for the same wait for one answer. Default false. */
   coalesce: z.boolean().default(false),
-  /** Keep answers. False makes sense with `coalesce`. Default true. */
+  /** Keep answers. False is for `coalesce` alone. Default true. */
   store: z.boolean().default(true),
   /** Clients may ask for fresh answers, or be content with stale ones, by Cache-Control. Default true. */
   requestDirectives: z.boolean().default(true),
@@ -49,7 +49,12 @@ const purgeSchema = z.strictObject({
   purge: z.strictObject({ token: secretText() }),
 })
 
-export const routeSchema = z.union([z.boolean(), purgeSchema, routeShape])
+const atWork = routeShape.refine(({ store, coalesce }) => store || coalesce, {
+  path: ['store'],
+  error: 'leaves nothing to do without `coalesce`: write `coalesce: true` as well, or `cache: false`',
+})
+
+export const routeSchema = z.union([z.boolean(), purgeSchema, atWork])
 
 export type RouteOptions = z.output<typeof routeShape>
 export type KeyOptions = z.output<typeof keySchema>

@@ -300,6 +300,17 @@ describe('purge', () => {
   })
 })
 
+test.each([
+  [
+    { store: false },
+    'leaves nothing to do without `coalesce`: write `coalesce: true` as well, or `cache: false` (routes.some.cache.store)',
+  ],
+  [{ purge: { tokn: 'x' } }, 'unknown key "tokn" (routes.some.cache.purge.tokn)\n  did you mean "token"?'],
+])('options by which it would do nothing are refused: %j', async (options: object, message) => {
+  const some = { match: 'POST /', reply: { status: 204 }, cache: options }
+  await expect(startGateway({ plugins: [cache()], routes: { some } })).rejects.toThrow(message)
+})
+
 describe('a reload', () => {
   test('keeps the answers', async () => {
     const { tell, gateway, backend } = await startCache([maxAge])
