@@ -64,6 +64,8 @@ export interface Counts {
    * some of them by itself.
    */
   enter(limits: readonly (readonly [key: string, limit: number])[]): (() => void) | number
+  /** How many there are now under a key, in all workers. */
+  count(key: string): number
 }
 
 export interface ConnectionCount {

@@ -282,6 +282,7 @@ test('counts under every key or under none, for all who ask by the name', () => 
   expect(counts.enter([['a', 2]])).toBe(0)
   if (typeof first === 'function') first()
   expect(counts.enter([['b', 1]])).toBeTypeOf('function')
+  expect([counts.count('a'), counts.count('b'), counts.count('c')]).toEqual([1, 1, 0])
   expect(host.counts('others').enter([['b', 1]])).toBeTypeOf('function')
 })
 

@@ -65,15 +65,21 @@ export function createHost(generation: Generation, plugin: string): Host {
 function countsOn(counts: ConnectionCounts): Counts & { close(): void } {
   return {
     enter(limits) {
-      const exceeded = limits.findIndex(([key, limit]) => !counts.add(key, limit))
-      const entered = exceeded === -1 ? limits : limits.slice(0, exceeded)
+      const entered: (() => void)[] = []
       const leave = () => {
-        for (const [key] of entered) counts.remove(key)
+        for (const one of entered) one()
       }
-      if (exceeded === -1) return leave
-      leave()
-      return exceeded
+      for (const [key, limit] of limits) {
+        const one = counts.add(key, limit)
+        if (one === undefined) {
+          leave()
+          return entered.length
+        }
+        entered.push(one)
+      }
+      return leave
     },
+    count: key => counts.count(key),
     close: () => counts.close(),
   }
 }

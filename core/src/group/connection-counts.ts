@@ -3,9 +3,10 @@ export interface ConnectionCounts {
   /** Counts one more of the listener, unless it has `limit` of them. */
   enter(limit: number): boolean
   leave(): void
-  /** Counts one more of the client, unless it has `limit` of them. */
-  add(address: string, limit: number): boolean
-  remove(address: string): void
+  /** Counts one more of the client, unless it has `limit` of them. What it returns counts it out again, to be called once. */
+  add(address: string, limit: number): (() => void) | undefined
+  /** How many there are of the client. */
+  count(address: string): number
   /** Lets go of what the counts are kept in. */
   close(): void
 }
@@ -25,15 +26,15 @@ export function localCounts(): ConnectionCounts {
     },
     add(address, limit) {
       const count = clients.get(address) ?? 0
-      if (limit > 0 && count >= limit) return false
+      if (limit > 0 && count >= limit) return undefined
       clients.set(address, count + 1)
-      return true
+      return () => {
+        const left = (clients.get(address) ?? 1) - 1
+        if (left === 0) clients.delete(address)
+        else clients.set(address, left)
+      }
     },
-    remove(address) {
-      const left = (clients.get(address) ?? 1) - 1
-      if (left === 0) clients.delete(address)
-      else clients.set(address, left)
-    },
+    count: address => clients.get(address) ?? 0,
     close() {},
   }
 }

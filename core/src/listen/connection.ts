@@ -21,7 +21,7 @@ export interface ConnectionSettings {
 
 export interface ConnectionOwner {
   /** The client's address is known: by accepting, or by a PROXY header. False closes the connection. */
-  count(address: string): boolean
+  count(address: string): (() => void) | undefined
   /** All is known of it that will be before a request is read: after the TLS handshake. False closes the connection. */
   admit(address: string, localPort: number, serverName: string | undefined): boolean
   readonly request: (stream: ServerStream) => void
@@ -39,8 +39,8 @@ export class Connection implements DeadlineOwner, Handshake {
   deadlineIndex = -1
   /** Of the client; of the proxy until its header has come. */
   address: string
-  /** The client's address has been counted. */
-  counted = false
+  /** There once the client's address has been counted. */
+  countOut: (() => void) | undefined
   readonly socket: Socket
 
   readonly #settings: ConnectionSettings
@@ -142,9 +142,9 @@ export class Connection implements DeadlineOwner, Handshake {
 
   /** The client's address is known; false when the connection is not wanted. */
   #identify(): boolean {
-    this.counted = this.#owner.count(this.address)
-    if (!this.counted) this.socket.destroy()
-    return this.counted && (this.#settings.tls !== undefined || this.#admit(undefined))
+    this.countOut = this.#owner.count(this.address)
+    if (this.countOut === undefined) this.socket.destroy()
+    return this.countOut !== undefined && (this.#settings.tls !== undefined || this.#admit(undefined))
   }
 
   #admit(serverName: string | undefined): boolean {

@@ -193,13 +193,13 @@ export class Listener implements ConnectionOwner {
 
   // What its connections ask and tell.
 
-  count(address: string): boolean {
+  count(address: string): (() => void) | undefined {
     const { model, entry } = this.#settings
     // A proxy stands for many clients.
     const limit = entry.trusts(address) ? 0 : model.limits.connectionsPerClient
-    if (this.#counts.add(clientNetwork(address), limit)) return true
-    this.failed('there are too many connections of this client', address)
-    return false
+    const countOut = this.#counts.add(clientNetwork(address), limit)
+    if (countOut === undefined) this.failed('there are too many connections of this client', address)
+    return countOut
   }
 
   admit(address: string, localPort: number, serverName: string | undefined): boolean {
@@ -213,7 +213,7 @@ export class Listener implements ConnectionOwner {
   closed(connection: Connection): void {
     this.#connections.delete(connection)
     this.#counts.leave()
-    if (connection.counted) this.#counts.remove(clientNetwork(connection.address))
+    connection.countOut?.()
   }
 
   readonly request = (stream: ServerStream): void => this.#events.request(this.#settings.entry, stream)

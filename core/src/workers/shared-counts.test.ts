@@ -8,7 +8,7 @@ function workers(count: number) {
   return { buffer, rows: Array.from({ length: count }, (_, row) => sharedCounts(buffer, row, secret, () => {})) }
 }
 
-const tries = (number: number, one: () => boolean) => Array.from({ length: number }, one).filter(Boolean).length
+const tries = (number: number, one: () => unknown) => Array.from({ length: number }, one).filter(Boolean).length
 
 test('limits hold for the sum of all workers; what one gives back another may have', () => {
   const [first, second] = workers(2).rows
@@ -17,10 +17,13 @@ test('limits hold for the sum of all workers; what one gives back another may ha
   first.leave()
   expect([tries(2, () => second.enter(5)), second.enter(0)]).toEqual([1, true])
 
-  expect([tries(3, () => first.add('::1', 5)), tries(3, () => second.add('::1', 5))]).toEqual([3, 2])
-  expect(second.add('::2', 5)).toBe(true)
-  first.remove('::1')
-  expect([tries(2, () => second.add('::1', 5)), second.add('::1', 0)]).toEqual([1, true])
+  const leave = first.add('::1', 5)
+  expect([tries(2, () => first.add('::1', 5)), tries(3, () => second.add('::1', 5))]).toEqual([2, 2])
+  expect(tries(1, () => second.add('::2', 5))).toBe(1)
+  expect([first.count('::1'), first.count('::2'), first.count('::3')]).toEqual([5, 1, 0])
+  leave?.()
+  expect(second.count('::1')).toBe(4)
+  expect([tries(2, () => second.add('::1', 5)), tries(1, () => second.add('::1', 0))]).toEqual([1, 1])
 })
 
 test('the share of a worker that died is given back, and the lock that it held', () => {
@@ -32,7 +35,7 @@ test('the share of a worker that died is given back, and the lock that it held',
   const locks = new Int32Array(buffer, 4 * countRows, 2_048).fill(1)
   clearRow(buffer, 0)
   expect(locks.every(lock => lock === 0)).toBe(true)
-  expect([tries(4, () => second?.enter(4) ?? false), tries(4, () => second?.add('::1', 4) ?? false)]).toEqual([2, 2])
+  expect([tries(4, () => second?.enter(4)), tries(4, () => second?.add('::1', 4))]).toEqual([2, 2])
   expect(first?.enter(4)).toBe(false)
 })
 
@@ -40,9 +43,13 @@ test('more clients than the table holds are still counted, and none is left over
   const { buffer, rows } = workers(1)
   const [counts] = rows
   const addresses = Array.from({ length: 34_000 }, (_, number) => `2001:db8::${number.toString(16)}`)
-  expect(addresses.every(address => counts?.add(address, 1))).toBe(true)
+  const leaves = addresses.flatMap(address => counts?.add(address, 1) ?? [])
+  expect(leaves).toHaveLength(addresses.length)
   expect(addresses.slice(-500).some(address => counts?.add(address, 1))).toBe(false)
-  for (const address of addresses) counts?.remove(address)
-  expect(new Int32Array(buffer, countBytes - 4 * 32_768 * countRows).some(count => count !== 0)).toBe(false)
+  expect(addresses.every(address => counts?.count(address) === 1)).toBe(true)
+  for (const leave of leaves) leave()
+  expect(
+    new Int32Array(buffer, countBytes - 4 * (32_768 * countRows + 1), 32_768 * countRows).some(count => count !== 0),
+  ).toBe(false)
   expect(addresses.slice(-500).every(address => counts?.add(address, 1))).toBe(true)
 })

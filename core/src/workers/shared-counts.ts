@@ -11,7 +11,7 @@ const slots = buckets * slotsPerBucket
 const keyWords = 4
 
 /** Bytes of a table: 17 MB, of which the system provides what is touched. */
-export const countBytes = 4 * (countRows + buckets + slots * keyWords + slots * countRows)
+export const countBytes = 4 * (countRows + buckets + slots * keyWords + slots * countRows + 1)
 
 function viewsOf(buffer: SharedArrayBuffer) {
   const locksAt = 4 * countRows
@@ -25,6 +25,8 @@ function viewsOf(buffer: SharedArrayBuffer) {
     keys: new Int32Array(buffer, keysAt, slots * keyWords),
     /** Of each client, connections of each worker. */
     clients: new Int32Array(buffer, clientsAt, slots * countRows),
+    /** One more than the highest row that was ever taken: those beyond hold nothing. */
+    rows: new Int32Array(buffer, clientsAt + 4 * slots * countRows, 1),
   }
 }
 
@@ -42,28 +44,47 @@ export function sharedCounts(
   secret: Uint8Array,
   close: () => void,
 ): ConnectionCounts {
-  const { open, locks, keys, clients } = viewsOf(buffer)
+  const { open, locks, keys, clients, rows } = viewsOf(buffer)
   const beyond = localCounts()
   const salt = Buffer.from(secret).toString('base64')
+  // Whoever has counted one in may ask how many there are.
+  let last: { readonly address: string; readonly key: Key } | undefined
 
-  function keyOf(address: string): Int32Array {
-    const digest = hash('sha256', salt + address, 'buffer')
-    return Int32Array.from({ length: keyWords }, (_, word) => digest.readInt32LE(4 * word))
+  for (let taken = 0; taken <= row; ) taken = Atomics.compareExchange(rows, 0, taken, row + 1)
+
+  function sumOf(counts: Int32Array, from: number): number {
+    const end = from + Atomics.load(rows, 0)
+    let total = 0
+    for (let at = from; at < end; at++) total += Atomics.load(counts, at)
+    return total
   }
 
-  function find(key: Int32Array, bucket: number): number | undefined {
+  function keyOf(address: string): Key {
+    if (last?.address === address) return last.key
+    const digest = hash('sha256', salt + address, 'latin1')
+    const key = [wordAt(digest, 0), wordAt(digest, 4), wordAt(digest, 8), wordAt(digest, 12)] as const
+    last = { address, key }
+    return key
+  }
+
+  function find(key: Key, bucket: number): number | undefined {
     const end = (bucket + 1) * slotsPerBucket
-    for (let slot = bucket * slotsPerBucket; slot < end; slot++) {
-      if (key.every((word, index) => Atomics.load(keys, slot * keyWords + index) === word)) return slot
-    }
+    for (let slot = bucket * slotsPerBucket; slot < end; slot++) if (holds(slot, key)) return slot
     return undefined
   }
 
+  function holds(slot: number, key: Key): boolean {
+    for (let word = 0; word < keyWords; word++) {
+      if (Atomics.load(keys, slot * keyWords + word) !== key[word]) return false
+    }
+    return true
+  }
+
   /** A slot that nobody has a connection in, made this client's. */
-  function claim(key: Int32Array, bucket: number): number | undefined {
+  function claim(key: Key, bucket: number): number | undefined {
     const end = (bucket + 1) * slotsPerBucket
     for (let slot = bucket * slotsPerBucket; slot < end; slot++) {
-      if (sum(clients, slot * countRows) > 0) continue
+      if (sumOf(clients, slot * countRows) > 0) continue
       for (const [index, word] of key.entries()) Atomics.store(keys, slot * keyWords + index, word)
       return slot
     }
@@ -73,7 +94,7 @@ export function sharedCounts(
   return {
     enter(limit) {
       Atomics.add(open, row, 1)
-      if (limit === 0 || sum(open, 0) <= limit) return true
+      if (limit === 0 || sumOf(open, 0) <= limit) return true
       Atomics.sub(open, row, 1)
       return false
     },
@@ -88,20 +109,18 @@ export function sharedCounts(
         const slot = find(key, bucket) ?? claim(key, bucket)
         if (slot === undefined) return beyond.add(address, limit)
         const own = slot * countRows + row
-        if (limit > 0 && sum(clients, slot * countRows) >= limit) return false
+        if (limit > 0 && sumOf(clients, slot * countRows) >= limit) return undefined
         Atomics.add(clients, own, 1)
-        return true
+        // Without the lock: nobody else takes a slot in which there is a connection of ours.
+        return () => void Atomics.sub(clients, own, 1)
       } finally {
         unlock(locks, bucket)
       }
     },
-    remove(address) {
+    count(address) {
       const key = keyOf(address)
-      // Without the lock: nobody else takes a slot in which there is a connection of ours.
       const slot = find(key, bucketOf(key))
-      const own = (slot ?? 0) * countRows + row
-      if (slot === undefined || Atomics.load(clients, own) === 0) beyond.remove(address)
-      else Atomics.sub(clients, own, 1)
+      return slot === undefined ? beyond.count(address) : sumOf(clients, slot * countRows)
     },
     close,
   }
@@ -121,12 +140,15 @@ export function clearRow(buffer: SharedArrayBuffer, row: number): void {
   }
 }
 
-const bucketOf = ([first = 0]: Int32Array) => first >>> (32 - bucketBits)
+/** Half of a digest. */
+type Key = readonly [number, number, number, number]
 
-function sum(counts: Int32Array, from: number): number {
-  let total = 0
-  for (let at = from; at < from + countRows; at++) total += Atomics.load(counts, at)
-  return total
+const bucketOf = ([first]: Key) => first >>> (32 - bucketBits)
+
+function wordAt(digest: string, at: number): number {
+  let word = 0
+  for (let byte = at; byte < at + 4; byte++) word = (word << 8) | digest.charCodeAt(byte)
+  return word
 }
 
 /** Held for some microseconds; that of a worker which died with it is freed by {@link clearRow}. */

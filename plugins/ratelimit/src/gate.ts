@@ -1,6 +1,13 @@
-import { type Awaitable, type Context, defineSlot, problem, type Reply, type RouteHooks } from '@gateway/core'
+import {
+  type Awaitable,
+  type Context,
+  type Counts,
+  defineSlot,
+  problem,
+  type Reply,
+  type RouteHooks,
+} from '@gateway/core'
 import { type Reading, ticksAt, ticksPerMs } from './algorithms.ts'
-import type { ConcurrencyTable } from './concurrency-table.ts'
 import { retryAfter, writeFields } from './fields.ts'
 import type { HashKey } from './key-table.ts'
 import type { ConcurrencyLimit, RateLimit } from './limit.ts'
@@ -13,10 +20,10 @@ type Bound<L> = L & { readonly hashKey: HashKey }
 export interface GateParts {
   readonly local: readonly Bound<RateLimit>[]
   readonly remote: readonly Bound<RateLimit>[]
-  readonly concurrent: readonly Bound<ConcurrencyLimit>[]
+  readonly concurrent: readonly ConcurrencyLimit[]
   readonly rates: RateTable
-  /** There where `concurrent` is not empty. */
-  readonly places: ConcurrencyTable | undefined
+  /** Requests under way. */
+  readonly counts: Counts
   /** There where `remote` is not empty. */
   readonly redis: RedisStore | undefined
   readonly onStoreFailure: 'local' | 'allow' | 'deny'
@@ -25,10 +32,10 @@ export interface GateParts {
 }
 
 interface PlaceCheck extends Reading {
-  readonly limit: Bound<ConcurrencyLimit>
+  readonly limit: ConcurrencyLimit
   readonly key: string
-  /** The place it takes; -1: none. */
-  slot: number
+  /** Gives back the place that it takes. */
+  leave: (() => void) | undefined
 }
 
 type Check = RateCheck & { readonly limit: Bound<RateLimit> }
@@ -59,7 +66,7 @@ export function gateHooks(parts: GateParts): RouteHooks {
     ...(parts.concurrent.length > 0 && {
       onFinish(ctx) {
         const decision = ctx.get(decisionSlot)
-        if (decision !== undefined) leave(decision, parts)
+        if (decision !== undefined) leave(decision)
       },
     }),
   }
@@ -71,7 +78,7 @@ function admit(ctx: Context, parts: GateParts): Awaitable<Reply | void> {
   ask(ctx, parts.remote, decision.remote)
   for (const limit of parts.concurrent) {
     const key = limit.keyOf(ctx)
-    if (key !== undefined) decision.places.push({ limit, key, slot: -1, ...unread })
+    if (key !== undefined) decision.places.push({ limit, key: `${limit.id} ${key}`, leave: undefined, ...unread })
   }
   const { local, remote, places } = decision
   if (local.length + remote.length + places.length === 0) return
@@ -95,13 +102,14 @@ function ask(ctx: Context, limits: readonly Bound<RateLimit>[], checks: Check[])
 }
 
 /** Whether there is a place under every limit; then they are taken. */
-function enter(checks: readonly PlaceCheck[], { places }: GateParts): boolean {
+function enter(checks: readonly PlaceCheck[], { counts }: GateParts): boolean {
   let admitted = true
   for (const check of checks) {
-    const { limit, hashKey } = check.limit
-    check.slot = places?.acquire(hashKey, check.key, limit) ?? -1
-    check.admitted = check.slot >= 0
-    check.remaining = check.admitted ? Math.max(0, limit - (places?.underWay(check.slot) ?? 0)) : 0
+    const { limit } = check.limit
+    const entered = counts.enter([[check.key, limit]])
+    check.admitted = typeof entered === 'function'
+    check.leave = typeof entered === 'function' ? entered : undefined
+    check.remaining = check.admitted ? Math.max(0, limit - counts.count(check.key)) : 0
     // Nobody knows when a request will end.
     check.retryTicks = check.admitted ? 0 : 1000 * ticksPerMs
     if (!check.admitted) admitted = false
@@ -109,11 +117,10 @@ function enter(checks: readonly PlaceCheck[], { places }: GateParts): boolean {
   return admitted
 }
 
-function leave(decision: Decision, { places }: GateParts): void {
+function leave(decision: Decision): void {
   for (const check of decision.places) {
-    if (check.slot < 0) continue
-    places?.release(check.slot)
-    check.slot = -1
+    check.leave?.()
+    check.leave = undefined
   }
 }
 
@@ -136,7 +143,7 @@ function concluded(ctx: Context, answer: boolean | undefined, decision: Decision
 
 function giveBack(decision: Decision, parts: GateParts): void {
   parts.rates.undo(decision.local)
-  leave(decision, parts)
+  leave(decision)
 }
 
 function refuse(ctx: Context, decision: Decision, parts: GateParts): Reply {

@@ -1,7 +1,6 @@
-import { definePlugin, type Host, type Shared } from '@gateway/core'
-import { ConcurrencyTable, concurrencyTableBytes } from './concurrency-table.ts'
+import { definePlugin, type Host } from '@gateway/core'
 import { gateHooks } from './gate.ts'
-import { type ConcurrencyLimit, compileLimits, type Limit, type RateLimit } from './limit.ts'
+import { compileLimits, type Limit, type RateLimit } from './limit.ts'
 import { type Options, optionsSchema, type RedisOptions, routeSchema } from './options.ts'
 import { RateTable, rateTableBytes } from './rate-table.ts'
 import { type RedisStore, sharedRedis } from './redis-store.ts'
@@ -19,7 +18,8 @@ export const rateLimit = definePlugin({
   alwaysOn: ({ limits }) => limits.length > 0,
   async setup(host, options) {
     const redis = await openStores(host, options)
-    const tables = tablesOf(host, options.maxKeys)
+    const rates = ratesOf(host, options.maxKeys)
+    const counts = host.counts('places')
     return {
       onRoute(route) {
         if (route.options === false) return
@@ -37,21 +37,16 @@ export const rateLimit = definePlugin({
           if (found !== undefined) stores.add(found)
           return found
         }
-        const { rates } = tables
         const bind = (limit: RateLimit) => ({ ...limit, hashKey: rates().keys.derive(limit.id) })
         const counted = limits.filter(limit => limit.rate !== undefined)
         const remote = counted.filter(limit => storeOf(limit) !== undefined)
         if (stores.size > 1) route.problem('has rate limits in two Redis stores: only one can decide on a request')
-        const concurrent = limits.filter((limit): limit is ConcurrencyLimit => limit.rate === undefined)
-        const places = concurrent.length > 0 ? tables.places() : undefined
         return gateHooks({
           local: counted.filter(limit => !remote.includes(limit)).map(bind),
           remote: remote.map(bind),
-          concurrent: concurrent.flatMap(limit =>
-            places ? [{ ...limit, hashKey: places.keys.derive(limit.id) }] : [],
-          ),
+          concurrent: limits.filter(limit => limit.rate === undefined),
           rates: rates(),
-          places,
+          counts,
           redis: [...stores][0],
           onStoreFailure: options.onStoreFailure,
           fields: options.fields,
@@ -78,25 +73,8 @@ async function openStores(host: Host, { store, stores, onStoreFailure }: Options
   return new Map(opened)
 }
 
-/** Requests under way have far fewer keys than requests that were, and each costs more. */
-const mostPlaces = 16_384
-
 /** Made when a route asks first: a gateway without limits keeps no counters. */
-function tablesOf(host: Host, maxKeys: number) {
+function ratesOf(host: Host, maxKeys: number) {
   let rates: RateTable | undefined
-  let places: ConcurrencyTable | undefined
-  const placeKeys = Math.min(maxKeys, mostPlaces)
-  return {
-    rates: () => (rates ??= new RateTable(host.memory('counters', rateTableBytes(maxKeys)), maxKeys)),
-    places() {
-      // Each generation holds the memory; the table is made once a worker, for it clears what this worker had counted.
-      const memory = host.memory('places', concurrencyTableBytes(placeKeys))
-      const shared: Shared<ConcurrencyTable> = {
-        name: `rateLimit.places ${placeKeys}`,
-        create: () => new ConcurrencyTable(memory, placeKeys, host.worker.index),
-      }
-      places ??= host.share(shared)
-      return places
-    },
-  }
+  return () => (rates ??= new RateTable(host.memory('counters', rateTableBytes(maxKeys)), maxKeys))
 }

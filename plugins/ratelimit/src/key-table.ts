@@ -64,24 +64,18 @@ export class KeyTable {
   }
 
   /**
-   * Gives the key a slot and returns it. `choose` says which of a set's slots, from `first` on, when all are taken, or -1
-   * for none; `fill` writes what belongs to the slot while nobody can find it, and may refuse by false to have it vacated.
-   * -1: the key has a slot by now, or there is none for it.
+   * Gives the key a slot and returns it. `choose` says which of a set's slots, from `first` on, when all are taken; `fill`
+   * writes what belongs to the slot while nobody can find it. -1: the key has a slot by now.
    */
-  insert(low: number, high: number, choose: (first: number) => number, fill: (slot: number) => boolean): number {
+  insert(low: number, high: number, choose: (first: number) => number, fill: (slot: number) => void): number {
     const set = this.#set(high)
     this.#lock(set)
     try {
       if (this.find(low, high) >= 0) return -1
       const slot = this.#vacant(set) ?? choose(set * ways)
-      if (slot < 0) return -1
       const at = this.#tagAt(slot)
-      const former = Atomics.load(this.#tags, at)
       Atomics.store(this.#tags, at, 0)
-      if (!fill(slot)) {
-        Atomics.store(this.#tags, at, former)
-        return -1
-      }
+      fill(slot)
       Atomics.store(this.#tags, at + ways, high)
       Atomics.store(this.#tags, at, low)
       return slot

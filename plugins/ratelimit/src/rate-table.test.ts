@@ -3,8 +3,7 @@ import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Rate, ticksAt } from './algorithms.ts'
-import { concurrencyTableBytes } from './concurrency-table.ts'
-import { type Hammer, type Hammered, placesLimit } from './hammer.fixture.ts'
+import type { Hammer, Hammered } from './hammer.fixture.ts'
 import { slotsFor } from './key-table.ts'
 import { type Admitted, checkOf, excessOfBucket, mostOfWindow, rateOf } from './limits.fixture.ts'
 import { RateTable, rateTableBytes } from './rate-table.ts'
@@ -234,15 +233,14 @@ describe('memory', () => {
   })
 })
 
-test('two threads admit what one would, and never have more under way than there are places', async () => {
+test('two threads admit what one would', async () => {
   for (const seed of [1, 2, 3]) {
     const pace = [rateOf({ limit: 40, windowMs: 50, burst: 25 }), rateOf({ limit: 60, windowMs: 50, burst: 40 })]
     const names = Array.from({ length: seed * 7 }, (_, index) => `key ${index}`)
     const keys = seed === 3 ? 64 : 1024
-    const shared: Omit<Hammer, 'worker'> = {
+    const workerData: Hammer = {
       memory: new SharedArrayBuffer(rateTableBytes(keys)),
-      clock: new SharedArrayBuffer(12),
-      places: new SharedArrayBuffer(concurrencyTableBytes(64)),
+      clock: new SharedArrayBuffer(8),
       keys,
       rates: pace,
       names,
@@ -251,16 +249,11 @@ test('two threads admit what one would, and never have more under way than there
     }
     // A hash by which no nine keys share a set of the small table. Left to chance, every other run throws keys out,
     // and a key that is thrown out rightly starts anew.
-    new Int32Array(shared.memory, 12 * slotsFor(keys), 2).fill(3)
-    const threads = [0, 1].map(worker => {
-      const workerData: Hammer = { ...shared, worker }
-      return new Worker(new URL('./hammer.fixture.ts', import.meta.url), { workerData })
-    })
+    new Int32Array(workerData.memory, 12 * slotsFor(keys), 2).fill(3)
+    const threads = [0, 1].map(() => new Worker(new URL('./hammer.fixture.ts', import.meta.url), { workerData }))
     const results = await Promise.all(threads.map(async thread => (await once(thread, 'message')) as [Hammered]))
     await Promise.all(threads.map(thread => thread.terminate()))
-    for (const [{ mostUnderWay }] of results) expect(mostUnderWay).toBeLessThanOrEqual(placesLimit)
-    expect(Math.max(...results.map(([{ mostUnderWay }]) => mostUnderWay))).toBeGreaterThan(1)
-    const all = results.flatMap(([{ admitted }]) => admitted).toSorted(([, a], [, b]) => a - b)
+    const all = results.flatMap(([admitted]) => admitted).toSorted(([, a], [, b]) => a - b)
     for (const name of names) {
       const admitted = all.flatMap(([key, atMs]) => (key === name ? [{ atMs, cost: 1 }] : []))
       expect(admitted.length).toBeGreaterThanOrEqual(25)

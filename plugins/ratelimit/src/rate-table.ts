@@ -109,7 +109,6 @@ export class RateTable {
       slot => {
         Atomics.store(this.#words, slot, word)
         Atomics.store(this.#idleFrom, slot, idleFrom(check, now))
-        return true
       },
     )
   }

@@ -66,16 +66,27 @@ export default defineConfig({
 })
 `
 
-export interface Workers {
+export interface Supervised {
   readonly supervisor: Supervisor
   readonly log: RecordingLog
   readonly port: number
+  /** With another `gateway.config.ts`. */
+  rewrite(text: string): Promise<void>
+}
+
+export interface Workers extends Supervised {
   reload(parts: Parts): Promise<void>
 }
 
-/** A supervised gateway in this process; closed after the test. */
+/** A supervised gateway of probes in this process; closed after the test. */
 export async function startWorkers(parts: Parts, resourceLimits?: ResourceLimits): Promise<Workers> {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-workers-')))
+  const supervised = await supervise(configOf(parts), resourceLimits)
+  return { ...supervised, reload: next => supervised.rewrite(configOf(next)) }
+}
+
+/** A supervised gateway in this process, with that for its config; closed after the test. `parent`: of the config's folder. */
+export async function supervise(text: string, resourceLimits?: ResourceLimits, parent = tmpdir()): Promise<Supervised> {
+  const folder = realpathSync(mkdtempSync(join(parent, '.gateway-workers-')))
   const file = join(folder, 'gateway.config.ts')
   const log = recordingLog()
   const supervisor = new Supervisor({
@@ -89,14 +100,14 @@ export async function startWorkers(parts: Parts, resourceLimits?: ResourceLimits
     await supervisor.close()
     rmSync(folder, { recursive: true })
   })
-  const reload = async (next: Parts) => {
-    writeFileSync(file, configOf(next))
+  const rewrite = async (next: string) => {
+    writeFileSync(file, next)
     const load = await loadConfigFile(file, { kernel: { '@gateway/core': core } })
     if (!load.ok) throw new Error(JSON.stringify(load.problems))
     await supervisor.take(load.config, load.bundle)
   }
-  await reload(parts)
-  return { supervisor, log, port: supervisor.addresses[0]?.port ?? 0, reload }
+  await rewrite(text)
+  return { supervisor, log, port: supervisor.addresses[0]?.port ?? 0, rewrite }
 }
 
 export interface Who {
