@@ -1,5 +1,6 @@
 import { health } from '@gateway/health'
 import { retry } from '@gateway/resilience'
+import { hang, reset, testGateway, type Upstream } from '@gateway/testing'
 import { Agent } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { onCleanup } from '../support/cleanup.ts'
@@ -118,6 +119,36 @@ describe('when all targets fail', () => {
     expect(asked).toBeGreaterThan(440)
     expect(asked).toBeLessThanOrEqual(480)
   })
+})
+
+test.each([
+  ['a hedge that fails beside the one that answers counts against its target', reset, ['a', 'a']],
+  ['of a hedge that is given up health hears nothing', hang, ['a', 'b']],
+])('%s', async (_, second, then) => {
+  const asked: string[] = []
+  const fine = () => new Response()
+  const late = Promise.withResolvers<Response>()
+  const answers: Upstream[] = [() => late.promise, second]
+  const upstream = (name: string) => (request: Request) => {
+    asked.push(name)
+    return (answers.shift() ?? fine)(request)
+  }
+  await using gateway = await testGateway(
+    {
+      plugins: [retry({ hedge: { after: '100ms' } }), health()],
+      services: { shop: { targets: ['http://a', 'http://b'], health: { passive: { failures: 1 } } } },
+      routes: { all: { match: 'ANY /*', service: 'shop', retry: true } },
+    } as never,
+    { upstreams: { 'http://a': upstream('a'), 'http://b': upstream('b') } },
+  )
+  const answer = gateway.fetch('/')
+  await gateway.clock.advance(100)
+  await gateway.clock.advance(1)
+  late.resolve(fine())
+  expect((await answer).status).toBe(200)
+  await gateway.fetch('/')
+  await gateway.fetch('/')
+  expect(asked).toEqual(['a', 'b', ...then])
 })
 
 test('a hedge over sockets takes the place of a target that has been stopped', async () => {

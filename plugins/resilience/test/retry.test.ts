@@ -1,5 +1,4 @@
 import { definePlugin } from '@gateway/core'
-import { health } from '@gateway/health'
 import { retry } from '@gateway/resilience'
 import { hang, pluginSuite, refuse, reset, testGateway, type Upstream } from '@gateway/testing'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -287,35 +286,6 @@ describe('hedges', () => {
     await gateway.clock.advance('1s')
     expect(await answer).toBe('200 fine')
     expect(asked).toEqual(['a', 'b'])
-  })
-
-  test.each([
-    ['a failure beside the one that answers counts against its target', reset, ['a', 'a']],
-    ['of one that is given up health hears nothing', hang, ['a', 'b']],
-  ])('%s', async (_, second, then) => {
-    const asked: string[] = []
-    const late = Promise.withResolvers<Response>()
-    const answers: Upstream[] = [() => late.promise, second]
-    const upstream = (name: string) => (request: Request) => {
-      asked.push(name)
-      return (answers.shift() ?? fine)(request)
-    }
-    await using gateway = await testGateway(
-      {
-        plugins: [retry({ hedge: { after: '100ms' } }), health()],
-        services: { shop: { targets: ['http://a', 'http://b'], health: { passive: { failures: 1 } } } },
-        routes: { all: { match: 'ANY /*', service: 'shop', retry: true } },
-      } as never,
-      { upstreams: { 'http://a': upstream('a'), 'http://b': upstream('b') } },
-    )
-    const answer = gateway.fetch('/')
-    await gateway.clock.advance(100)
-    await gateway.clock.advance(1)
-    late.resolve(fine())
-    expect((await answer).status).toBe(200)
-    await gateway.fetch('/')
-    await gateway.fetch('/')
-    expect(asked).toEqual(['a', 'b', ...then])
   })
 
   test('after a percentile, once that is known', async () => {

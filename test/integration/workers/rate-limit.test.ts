@@ -1,9 +1,9 @@
 import { expect, test, vi } from 'vitest'
-import { supervise } from '../../../test/integration/workers/fixture.ts'
-import { eventually } from '../../../test/support/eventually.ts'
-import { lineValue } from '../../../test/support/message.ts'
-import { rawUpstream } from '../../../test/support/upstream.ts'
-import { connect, exchange, requestText, responseText, type Wire } from '../../../test/support/wire.ts'
+import { eventually } from '../../support/eventually.ts'
+import { lineValue } from '../../support/message.ts'
+import { rawUpstream } from '../../support/upstream.ts'
+import { connect, exchange, requestText, responseText, type Wire } from '../../support/wire.ts'
+import { supervise } from './fixture.ts'
 
 // Each thread loads the gateway anew, which a busy machine takes its time for.
 vi.setConfig({ testTimeout: 60_000 })
