@@ -1,6 +1,13 @@
-import { createGateway, type Gateway } from '@gateway/core'
+import { ConfigProblems, createGateway, type Gateway, type Log } from '@gateway/core'
 import { expect } from 'vitest'
+import { normalise } from '../../core/src/config/normalise.ts'
+import { Kernel } from '../../core/src/gateway.ts'
+import { buildGeneration } from '../../core/src/generation/build.ts'
+import { machine } from '../../core/src/generation/platform.ts'
+import { SharedStore } from '../../core/src/generation/shared-store.ts'
+import { alone } from '../../core/src/group/worker-group.ts'
 import { deadlines } from '../../core/src/http1/deadlines.ts'
+import { GatewayClock, type TestClock } from '../../core/src/testing/test-clock.ts'
 import { onCleanup } from './cleanup.ts'
 import { eventually } from './eventually.ts'
 import { type RecordingLog, recordingLog } from './log.ts'
@@ -20,11 +27,12 @@ export type LooseConfig = Readonly<Record<string, unknown>>
  * with the clients gone, it must have let go of everything: no exchange, no busy or opening upstream connection, no
  * client, and after closing no deadline.
  */
-export async function startGateway(config: LooseConfig): Promise<RunningGateway> {
+export async function startGateway(config: LooseConfig, clock?: GatewayClock): Promise<RunningGateway> {
   const log = recordingLog()
   const { listen = {} } = config
   const settings = Array.isArray(listen) ? listen : { port: 0, host: '127.0.0.1', ...(listen as object) }
-  const gateway = await createGateway({ log: { access: true }, ...config, listen: settings }, { log })
+  const whole = { log: { access: true }, ...config, listen: settings }
+  const gateway = await (clock === undefined ? createGateway(whole, { log }) : gatewayOn(clock, whole, log))
   // A config that says nothing of listeners would have the default port, which others may have as well.
   const reload = gateway.reload.bind(gateway)
   gateway.reload = next => reload(isObject(next) && !('listen' in next) ? { ...next, listen: settings } : next)
@@ -45,6 +53,22 @@ export async function startGateway(config: LooseConfig): Promise<RunningGateway>
     listeners.clear()
   })
   return { gateway, port: address.port, log }
+}
+
+/** As {@link startGateway}, and the times of exchanges and plugins pass when the test says so. */
+export async function startGatewayByClock(
+  config: LooseConfig,
+): Promise<RunningGateway & { readonly clock: TestClock }> {
+  const clock = new GatewayClock(Date.now())
+  return { ...(await startGateway(config, clock)), clock }
+}
+
+async function gatewayOn(clock: GatewayClock, config: unknown, log: Log): Promise<Gateway> {
+  const normalised = normalise(config)
+  if (normalised.model === undefined) throw new ConfigProblems(normalised.problems)
+  const { now, every, after } = clock
+  const store = new SharedStore(alone(), { ...machine, deadlines: clock.deadlines, now, every, after })
+  return new Kernel(await buildGeneration(1, normalised.model, store, log), log, () => {}, normalised)
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

@@ -24,6 +24,8 @@ export interface Host {
   readonly clock: {
     /** Milliseconds since the epoch. */
     now(): number
+    /** Milliseconds to measure by: nobody sets it, and it only goes forward. */
+    monotonic(): number
     /** Runs a task at an interval until the generation is let go. A task still running is not started again. */
     every(ms: number, task: () => Awaitable<void>): void
     /** Runs a task once. Nothing calls it off but what it returns, not even the end of the generation. */

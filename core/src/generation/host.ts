@@ -11,6 +11,7 @@ export function createHost(generation: Generation, plugin: string): Host {
     log,
     clock: {
       now: platform.now,
+      monotonic: platform.deadlines.now,
       every(ms, task) {
         let running = false
         const run = async () => {

@@ -11,7 +11,7 @@ export interface Platform {
   readonly deadlines: Deadlines
   /** Milliseconds since the epoch. */
   now(): number
-  /** Runs a task at an interval, without holding the process for it. What it returns ends that. */
+  /** Runs a task at an interval of at most 24 days, without holding the process for it. What it returns ends that. */
   every(ms: number, task: () => void): () => void
   /** Likewise, once. */
   after(ms: number, task: () => void): () => void
@@ -19,16 +19,24 @@ export interface Platform {
   pool(origin: string, service: ServiceModel): { readonly name: string; create(): RequestPool }
 }
 
+/** Beyond it a timer of Node's fires at once. */
+const longestTimer = 2 ** 31 - 1
+
 export const machine: Platform = {
   deadlines,
   now: () => Date.now(),
   every(ms, task) {
-    const timer = setInterval(task, ms).unref()
+    const timer = setInterval(task, Math.min(ms, longestTimer)).unref()
     return () => clearInterval(timer)
   },
   after(ms, task) {
-    const timer = setTimeout(task, ms).unref()
-    return () => clearTimeout(timer)
+    const wait = Math.min(ms, longestTimer)
+    const next = () => {
+      callOff = machine.after(ms - wait, task)
+    }
+    const timer = setTimeout(wait < ms ? next : task, wait).unref()
+    let callOff = () => clearTimeout(timer)
+    return () => callOff()
   },
   pool(origin, { protocol, pool, tls }) {
     const options = {

@@ -66,7 +66,7 @@ export function fakeHost(now: () => number = Date.now): FakeHost {
   const shared = new Map<string, unknown>()
   return {
     log: recordingLog(),
-    clock: { now, every: (_ms, task) => void tasks.push(task), after: () => () => {} },
+    clock: { now, monotonic: now, every: (_ms, task) => void tasks.push(task), after: () => () => {} },
     share<T>({ name, create }: Shared<T>): T {
       if (!shared.has(name)) shared.set(name, create())
       return shared.get(name) as T

@@ -31,6 +31,8 @@ export interface EndOptions {
   readonly isServer: boolean
   readonly deflate: PerMessageDeflate | undefined
   readonly maxMessageSize: number
+  /** The clock of `heardAt`. */
+  now(): number
   onBytes(count: number): void
 }
 
@@ -38,8 +40,8 @@ export interface EndOptions {
 export class End {
   readonly stream: Duplex
   readonly name: 'client' | 'upstream'
-  /** Of the last byte that came. */
-  heardAt = performance.now()
+  /** When the last byte came. */
+  heardAt: number
   /** It has waited for the other side to take what came, since the last ping: its silence says nothing. */
   waited = false
   closeSent = false
@@ -53,16 +55,19 @@ export class End {
   readonly #deflate: PerMessageDeflate | undefined
   readonly #scanner = new FrameScanner()
   readonly #inbox: RawMessage[] = []
+  readonly #now: () => number
   readonly #onBytes: (count: number) => void
   #waiting = false
   /** Of the latest ping that has not been answered. */
   #owed: Buffer | undefined
 
-  constructor({ stream, isServer, deflate, maxMessageSize, onBytes }: EndOptions) {
+  constructor({ stream, isServer, deflate, maxMessageSize, now, onBytes }: EndOptions) {
     this.stream = stream
     this.name = isServer ? 'client' : 'upstream'
     this.#mask = !isServer
     this.#deflate = deflate
+    this.#now = now
+    this.heardAt = now()
     this.#onBytes = onBytes
     const extensions = deflate === undefined ? {} : { [PerMessageDeflate.extensionName]: deflate }
     this.#sender = new Sender(stream, extensions)
@@ -89,7 +94,7 @@ export class End {
    */
   async *messages(): AsyncGenerator<RawMessage> {
     for await (const chunk of this.stream.iterator({ destroyOnReturn: false })) {
-      this.heardAt = performance.now()
+      this.heardAt = this.#now()
       this.#onBytes(chunk.length)
       for (let at = 0; at < chunk.length; ) {
         const end = this.#scanner.scan(chunk, at, true)

@@ -1,5 +1,6 @@
 import type { Context, Log, Tunnel } from '@gateway/core'
 import { closeCode } from './close-frame.ts'
+import type { ConnectionClock } from './connection-clock.ts'
 import type { Deflate } from './deflate.ts'
 import { type Closed, End, type RawMessage } from './end.ts'
 import type { Frames, Message } from './options.ts'
@@ -20,24 +21,28 @@ export class Framed implements Session {
   readonly #log: Log
   readonly #client: End
   readonly #upstream: End
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #clock: ConnectionClock
   #closing = false
   #allowance: number
-  #allowanceAt = performance.now()
+  #allowanceAt: number
 
-  constructor(tunnel: Tunnel, ctx: Context, frames: Frames, deflate: Deflate, log: Log) {
+  constructor(tunnel: Tunnel, ctx: Context, frames: Frames, deflate: Deflate, clock: ConnectionClock, log: Log) {
     this.#tunnel = tunnel
+    this.#clock = clock
     this.#ctx = ctx
     this.#frames = frames
     this.#log = log
     this.#allowance = frames.messagesPerSecond ?? 0
+    this.#allowanceAt = clock.now()
     tunnel.take()
     const { maxMessageSize } = frames
+    const { now } = clock
     this.#client = new End({
       stream: tunnel.client,
       isServer: true,
       deflate: deflate.client,
       maxMessageSize,
+      now,
       onBytes: count => {
         tunnel.bytesIn += count
       },
@@ -47,16 +52,14 @@ export class Framed implements Session {
       isServer: false,
       deflate: deflate.upstream,
       maxMessageSize,
+      now,
       onBytes: count => {
         tunnel.bytesOut += count
       },
     })
     void this.#pump(this.#client, this.#upstream)
     void this.#pump(this.#upstream, this.#client)
-    if (frames.pingInterval > 0) {
-      const timer = setInterval(() => this.#ping(frames.pongTimeout), frames.pingInterval)
-      this.#timers.add(timer.unref())
-    }
+    if (frames.pingInterval > 0) clock.after(frames.pingInterval, () => this.#ping(frames))
   }
 
   get lastByte(): number {
@@ -73,7 +76,6 @@ export class Framed implements Session {
   }
 
   over(): void {
-    for (const timer of this.#timers) clearTimeout(timer)
     this.#client.release()
     this.#upstream.release()
   }
@@ -117,7 +119,7 @@ export class Framed implements Session {
   #admits(): boolean {
     const { messagesPerSecond } = this.#frames
     if (messagesPerSecond === undefined) return true
-    const now = performance.now()
+    const now = this.#clock.now()
     const earned = ((now - this.#allowanceAt) / 1000) * messagesPerSecond
     this.#allowance = Math.min(messagesPerSecond, this.#allowance + earned)
     this.#allowanceAt = now
@@ -165,31 +167,23 @@ export class Framed implements Session {
   #wait(): void {
     if (this.#closing) return
     this.#closing = true
-    this.#after(closingMs, () => {
+    this.#clock.after(closingMs, () => {
       for (const end of [this.#client, this.#upstream]) {
         end.close(end.closed ?? { code: closeCode.goingAway, reason: none })
         end.stream.end()
       }
-      this.#after(closingMs, () => this.destroy())
+      this.#clock.after(closingMs, () => this.destroy())
     })
   }
 
   /** Who gives no sign of life until the time is over counts as dead, unless it is we who do not read. */
-  #ping(pongTimeout: number): void {
-    const now = performance.now()
+  #ping({ pingInterval, pongTimeout }: Pick<Frames, 'pingInterval' | 'pongTimeout'>): void {
+    const now = this.#clock.now()
     for (const end of [this.#client, this.#upstream]) end.ping()
-    this.#after(pongTimeout, () => {
+    this.#clock.after(pongTimeout, () => {
       for (const end of [this.#client, this.#upstream]) if (end.heardAt < now && !end.waited) this.#lost(end)
     })
-  }
-
-  #after(milliseconds: number, run: () => void): void {
-    const timer = setTimeout(() => {
-      // A connection may live for weeks, and have a timer for each ping.
-      this.#timers.delete(timer)
-      run()
-    }, milliseconds)
-    this.#timers.add(timer.unref())
+    this.#clock.after(pingInterval, () => this.#ping({ pingInterval, pongTimeout }))
   }
 
   #lost(end: End): void {

@@ -9,6 +9,7 @@ import {
   type Reply,
   type RouteHooks,
 } from '@gateway/core'
+import { ConnectionClock } from './connection-clock.ts'
 import { agree, type Deflate, offerUpstream } from './deflate.ts'
 import { Framed } from './framed.ts'
 import { type Frames, type Limits, pluginSchema, routeSchema, type Settings } from './options.ts'
@@ -98,12 +99,14 @@ function hooksOf(host: Host, settings: Settings, enter: Enter): RouteHooks {
     onTunnel(ctx, tunnel) {
       const state = held.get(ctx)
       if (state === undefined) return
+      const clock = new ConnectionClock(host.clock)
       const session =
         frames === undefined
-          ? new PassThrough(tunnel, settings.idleTimeout > 0)
-          : new Framed(tunnel, ctx, frames, state.deflate, host.log)
+          ? new PassThrough(tunnel, clock, settings.idleTimeout > 0)
+          : new Framed(tunnel, ctx, frames, state.deflate, clock, host.log)
       const expiresAt = settings.closeOnExpiry ? ctx.get(identity)?.expiresAt : undefined
-      state.watch = new Watch(session, ctx, settings, expiresAt, host.clock.now())
+      const expiresInMs = expiresAt === undefined ? undefined : Math.max(0, expiresAt - host.clock.now())
+      state.watch = new Watch(session, ctx, settings, expiresInMs, clock)
     },
     onFinish(ctx) {
       const state = held.get(ctx)

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { BodyFilter, Tunnel } from '@gateway/core'
 import { closeCode, closeFrame } from './close-frame.ts'
+import type { ConnectionClock } from './connection-clock.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import type { Session } from './session.ts'
 
@@ -19,7 +20,8 @@ interface Way {
  * can be put between two of them.
  */
 export class PassThrough implements Session {
-  lastByte = performance.now()
+  lastByte: number
+  readonly #clock: ConnectionClock
   readonly #isTimed: boolean
   readonly #tunnel: Tunnel
   readonly #inward: Way
@@ -27,8 +29,10 @@ export class PassThrough implements Session {
   #closing: { readonly code: number; readonly reason: string } | undefined
 
   /** `isTimed`: somebody looks at `lastByte`. */
-  constructor(tunnel: Tunnel, isTimed: boolean) {
+  constructor(tunnel: Tunnel, clock: ConnectionClock, isTimed: boolean) {
     this.#tunnel = tunnel
+    this.#clock = clock
+    this.lastByte = clock.now()
     this.#isTimed = isTimed
     const { client, upstream } = tunnel
     this.#inward = { scanner: new FrameScanner(), to: upstream, masked: true, closed: false }
@@ -61,7 +65,7 @@ export class PassThrough implements Session {
   }
 
   #push(way: Way, chunk: Uint8Array): Uint8Array | undefined {
-    if (this.#isTimed) this.lastByte = performance.now()
+    if (this.#isTimed) this.lastByte = this.#clock.now()
     const passed = this.#pass(way, chunk)
     this.#tunnel.messages = this.#inward.scanner.messages + this.#outward.scanner.messages
     this.#settle()

@@ -6,7 +6,7 @@ import { eventually } from '../../../test/support/eventually.ts'
 import { lineValue } from '../../../test/support/message.ts'
 import { closePayload, frame, openWebSocket, websocketUpstream } from '../../../test/support/websocket.ts'
 import type { Wire } from '../../../test/support/wire.ts'
-import { carrying, closing, message, wsClient, wsServer } from './support.ts'
+import { carrying, carryingByClock, closing, message, wsClient, wsServer } from './support.ts'
 
 /** Both raw ends of a WebSocket through the gateway. */
 async function raw(settings: unknown) {
@@ -132,6 +132,9 @@ describe('over HTTP/2 (RFC 8441)', () => {
     const head = await exactly(4)
     expect([head[0], head.charCodeAt(2) * 256 + head.charCodeAt(3)]).toEqual(['\x88', code])
     expect(await closeOf(server)).toBe(1001)
+    // Whoever does not answer is waited for.
+    server.send(frame(8, closePayload(1001)))
+    stream.end()
   })
 })
 
@@ -182,20 +185,29 @@ describe('frame by frame', () => {
 
   test('each side is asked whether it lives; who does not answer is gone', async () => {
     const upstream = await wsServer(undefined, { autoPong: false })
-    const { port } = await carrying(upstream.origin, { frames: { pingInterval: 40, pongTimeout: 40 } })
+    const { port, clock } = await carryingByClock(upstream.origin, { frames: {} })
     const accepted = upstream.next()
     const socket = await wsClient(port)
-    const pinged = once(await accepted, 'ping')
-    await once(socket, 'ping')
-    await pinged
-    expect((await closing(socket)).code).toBe(1014)
+    const pinged = [once(await accepted, 'ping'), once(socket, 'ping')]
+    const closed = closing(socket)
+    await clock.advance('30s')
+    await Promise.all(pinged)
+    await clock.advance('10s')
+    expect((await closed).code).toBe(1014)
   })
 
   test('whoever answers stays', async () => {
     const upstream = await wsServer()
-    const { port, gateway } = await carrying(upstream.origin, { frames: { pingInterval: 20, pongTimeout: 15 } })
+    const { port, gateway, clock } = await carryingByClock(upstream.origin, { frames: {} })
+    const accepted = upstream.next()
     const socket = await wsClient(port)
-    for (let i = 0; i < 4; i++) await once(socket, 'ping')
+    const server = await accepted
+    for (let i = 0; i < 4; i++) {
+      const answered = [once(server, 'ping'), once(socket, 'ping')]
+      await clock.advance('30s')
+      await Promise.all(answered)
+    }
+    await clock.advance('29s')
     expect(gateway.connections).toHaveLength(1)
   })
 

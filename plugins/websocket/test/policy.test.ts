@@ -2,12 +2,13 @@ import { identity } from '@gateway/auth/contract'
 import { definePlugin } from '@gateway/core'
 import { websocket } from '@gateway/websocket'
 import { describe, expect, test } from 'vitest'
+import type { WebSocket } from 'ws'
 import { eventually } from '../../../test/support/eventually.ts'
 import { proxyTo, startGateway } from '../../../test/support/gateway.ts'
 import { recordingBackend } from '../../../test/support/upstream.ts'
-import { openWebSocket } from '../../../test/support/websocket.ts'
+import { openWebSocket, websocketUpstream } from '../../../test/support/websocket.ts'
 import { exchange } from '../../../test/support/wire.ts'
-import { carrying, closing, message, wsClient, wsServer } from './support.ts'
+import { carrying, carryingByClock, closing, message, wsClient, wsServer } from './support.ts'
 
 describe('origins', () => {
   const open = async (settings: unknown, origin: string | undefined) => {
@@ -85,26 +86,40 @@ describe('limits', () => {
 })
 
 describe('time', () => {
-  test('without a byte: 1001; with some it stays', async () => {
+  const echoed = async (socket: WebSocket) => {
+    const answer = message(socket)
+    socket.send('x')
+    await answer
+  }
+
+  test.each([[{}], [{ frames: { pingInterval: 0 } }]])('without a byte: 1001; with some it stays, %j', async more => {
     const upstream = await wsServer()
-    const { port } = await carrying(upstream.origin, { idleTimeout: 500 })
+    const { port, clock } = await carryingByClock(upstream.origin, { idleTimeout: '5m', ...more })
     const socket = await wsClient(port)
     const seen = closing(socket)
-    const until = performance.now() + 700
-    while (performance.now() < until) {
-      await new Promise(resolve => setTimeout(resolve, 5))
-      socket.send('x')
-      await message(socket)
+    for (let i = 0; i < 3; i++) {
+      await clock.advance('299s')
+      await echoed(socket)
     }
+    await clock.advance('299s')
+    expect(socket.readyState).toBe(socket.OPEN)
+    await clock.advance('1s')
     expect(await seen).toEqual({ code: 1001, reason: 'idle' })
   })
 
-  test.each([[{}], [{ frames: {} }]])('a whole life, %j: 1001', async more => {
-    const upstream = await wsServer()
-    const { port } = await carrying(upstream.origin, { maxAge: 50, ...more })
-    const socket = await wsClient(port)
-    expect(await closing(socket)).toEqual({ code: 1001, reason: 'maximum age' })
-  })
+  test.each([[{}], [{ frames: { pingInterval: 0 } }]])(
+    'a whole life, longer than a timer goes, %j: 1001',
+    async more => {
+      const upstream = await wsServer()
+      const { port, clock } = await carryingByClock(upstream.origin, { maxAge: '30d', ...more })
+      const socket = await wsClient(port)
+      const seen = closing(socket)
+      await clock.advance('29d')
+      await echoed(socket)
+      await clock.advance('1d')
+      expect(await seen).toEqual({ code: 1001, reason: 'maximum age' })
+    },
+  )
 
   test.each([true, false])('credentials that end close it where that is asked for: %j', async closeOnExpiry => {
     const who = { id: 'a', method: 'jwt', scopes: [], roles: [], claims: {} } as const
@@ -112,22 +127,29 @@ describe('time', () => {
       name: 'auth',
       stage: 'identify',
       writes: [identity],
-      setup: () => ({
-        onRoute: () => ({ onRequest: ctx => ctx.set(identity, { ...who, expiresAt: Date.now() + 60 }) }),
+      setup: ({ clock }) => ({
+        onRoute: () => ({ onRequest: ctx => ctx.set(identity, { ...who, expiresAt: clock.now() + 60_000 }) }),
       }),
     })
     const upstream = await wsServer()
-    const { port } = await carrying(upstream.origin, { closeOnExpiry, maxAge: 200 }, { plugins: [auth()] })
+    const settings = { closeOnExpiry, maxAge: '2m' }
+    const { port, clock } = await carryingByClock(upstream.origin, settings, { plugins: [auth()] })
     const socket = await wsClient(port)
+    const seen = closing(socket)
+    await clock.advance('1m')
+    if (!closeOnExpiry) await clock.advance('1m')
     const reason = closeOnExpiry ? { code: 1008, reason: 'credentials ended' } : { code: 1001, reason: 'maximum age' }
-    expect(await closing(socket)).toEqual(reason)
+    expect(await seen).toEqual(reason)
   })
 
-  test('a peer that does not answer a Close is cut', async () => {
-    const upstream = await wsServer()
-    const { port, gateway } = await carrying(upstream.origin, { maxAge: 30 })
+  test.each([[{}], [{ frames: { pingInterval: 0 } }]])('peers that do not answer a Close are cut, %j', async more => {
+    const upstream = await websocketUpstream()
+    const { port, gateway, clock } = await carryingByClock(upstream.origin, { maxAge: '1m', ...more })
     const { wire } = await openWebSocket(port)
+    await clock.advance('1m')
     await wire.exactly(2)
+    expect(gateway.connections).toHaveLength(1)
+    await clock.advance('4s')
     await eventually(() => expect(gateway.connections).toEqual([]))
   })
 })

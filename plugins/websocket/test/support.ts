@@ -2,16 +2,21 @@ import { once } from 'node:events'
 import { websocket } from '@gateway/websocket'
 import { WebSocket, WebSocketServer } from 'ws'
 import { onCleanup } from '../../../test/support/cleanup.ts'
-import { type LooseConfig, proxyTo, type RunningGateway, startGateway } from '../../../test/support/gateway.ts'
+import { type LooseConfig, proxyTo, startGateway, startGatewayByClock } from '../../../test/support/gateway.ts'
+
+type Carrying = { readonly plugin?: object; readonly plugins?: unknown[]; readonly route?: object } & LooseConfig
 
 /** A gateway with one route that carries WebSockets. */
-export function carrying(
-  origin: string,
-  settings: unknown = true,
-  { plugin, plugins = [], route, ...more }: { plugin?: object; plugins?: unknown[]; route?: object } & LooseConfig = {},
-): Promise<RunningGateway> {
+export const carrying = (origin: string, settings: unknown = true, more: Carrying = {}) =>
+  startGateway(configOf(origin, settings, more))
+
+/** As {@link carrying}; its times pass when the test says so. */
+export const carryingByClock = (origin: string, settings: unknown, more: Carrying = {}) =>
+  startGatewayByClock(configOf(origin, settings, more))
+
+function configOf(origin: string, settings: unknown, { plugin, plugins = [], route, ...more }: Carrying): LooseConfig {
   const list = [...plugins, websocket(plugin)]
-  return startGateway(proxyTo(origin, { plugins: list, route: { websocket: settings, ...route }, ...more }))
+  return proxyTo(origin, { plugins: list, route: { websocket: settings, ...route }, ...more })
 }
 
 export interface WsServer {
