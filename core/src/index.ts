@@ -21,7 +21,7 @@ export { defineConfig, defineGateway } from './config/define-config.ts'
 export { env } from './config/environment/env.ts'
 export { Secret, secret } from './config/environment/secret.ts'
 export { ConfigProblems, type Problem, suggest } from './config/problem.ts'
-export { cidr, duration, fieldName, secretText, size, targetSpec } from './config/schema.ts'
+export { cidr, duration, fieldName, secretText, size, targetSpec, token } from './config/schema.ts'
 export type { Duration, Size } from './config/units.ts'
 export type {
   BodyFilter,

@@ -1,5 +1,6 @@
 import { explain as explainRequest, routingOf } from '../control/explain.ts'
 import type { ExplainRequest, Explanation } from '../control/explanation.ts'
+import { isToken } from '../http1/grammar.ts'
 import { defineCommandOf, UsageError } from './command.ts'
 import { configFile, envFileOption } from './config-file.ts'
 import { explanationText } from './explain-text.ts'
@@ -63,7 +64,7 @@ function readUrl(url: string): string {
 }
 
 function readHeader(text: string): [string, string] {
-  const [, name, value] = /^([!#$%&'*+\-.^_`|~\w]+):\s*(.*)$/.exec(text) ?? []
-  if (name !== undefined && value !== undefined) return [name, value]
+  const [, name = '', value = ''] = /^([^:]+):\s*(.*)$/.exec(text) ?? []
+  if (isToken(name)) return [name, value]
   throw new UsageError(`a header is written 'name: value', not "${text}"`)
 }

@@ -67,13 +67,13 @@ function table<K extends z.ZodType<string, string>, V extends z.ZodType>(key: K,
     .pipe(z.record(key, value))
 }
 
-const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const tokenText = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly the characters a field value may not have
 const headerValue = /^[^\0-\x08\x0a-\x1f\x7f\u0100-\uffff]*$/
 // The wire layer and the gateway write these themselves.
 const ownHeaders = /^(connection|content-length|transfer-encoding|upgrade|keep-alive|te|trailer|proxy-connection)$/i
 
-const ruleName = z.string().regex(headerName, { error: issue => `${show(issue.input)} is not a header name` })
+const ruleName = z.string().regex(tokenText, { error: issue => `${show(issue.input)} is not a header name` })
 const settableName = ruleName.refine(name => !ownHeaders.test(name), {
   error: issue => `"${issue.input}" is set by the gateway itself`,
 })
@@ -231,9 +231,14 @@ export const serviceShape = {
     .optional(),
 }
 
+/** A token (RFC 9110 section 5.6.2), such as a method or the name of a cookie. For plugins' options, too. */
+export function token(error: string): z.ZodString {
+  return z.string().regex(tokenText, { error })
+}
+
 /** The name of a header field (RFC 9110 section 5.1). For plugins' options, too. */
 export function fieldName(): z.ZodString {
-  return z.string().regex(headerName, { error: 'must be the name of a header field' })
+  return token('must be the name of a header field')
 }
 
 /** An address or a CIDR, IPv4 or IPv6: `10.0.0.0/8`. For plugins' options, too; `addressTest` makes a test of a list. */

@@ -2,6 +2,7 @@ import type { Model, RouteModel } from '../config/model.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { asksWebSocket, uncarried, unrouted, unserved } from '../exchange/refusals.ts'
 import type { CompiledRoute } from '../exchange/route.ts'
+import { isToken } from '../http1/grammar.ts'
 import { canonicalPath, defaultPathOptions, type PathOptions } from '../routing/canonical-path.ts'
 import { listenerOfUrl } from '../routing/listener-of-url.ts'
 import { matchesPattern, matchKey } from '../routing/pattern.ts'
@@ -90,7 +91,7 @@ export function checkRequest({ method, headers = [] }: ExplainRequest): void {
 }
 
 function readFields(method: string, headers: NonNullable<ExplainRequest['headers']>): FieldReader {
-  if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(method)) throw new TypeError(`"${method}" is no method`)
+  if (!isToken(method)) throw new TypeError(`"${method}" is no method`)
   const fields = new Headers()
   for (const [name, value] of headers) fields.append(name, value)
   return { get: name => fields.get(name) ?? undefined }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { TextDecoder } from 'node:util'
+import { isToken } from '../http1/grammar.ts'
 import type { FieldReader } from '../routing/predicate.ts'
 
 /** A request that somebody sent once. */
@@ -66,7 +67,6 @@ async function* readLines(file: string): AsyncGenerator<readonly string[]> {
 }
 
 const noFields: FieldReader = { get: () => undefined }
-const token = /^[!#$%&'*+\-.^_`|~\w]+$/
 
 /** One line of an access log. */
 export function readLine(text: string): Found {
@@ -126,7 +126,7 @@ function readEntry(entry: unknown): Found {
   return { method, url: sent, host: undefined, fields: { get: name => fields.get(name.toLowerCase()) } }
 }
 
-const isMethod = (value: unknown): value is string => typeof value === 'string' && token.test(value)
+const isMethod = (value: unknown): value is string => typeof value === 'string' && isToken(value)
 const isTarget = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
 function isRecord(value: unknown): value is Record<string, unknown> {

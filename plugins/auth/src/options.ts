@@ -1,11 +1,11 @@
-import { duration, fieldName, secretText, size } from '@gateway/core'
+import { duration, fieldName, secretText, size, token } from '@gateway/core'
 import * as z from 'zod'
 import type { Identity } from './contract.ts'
 import { parseHash } from './hashes.ts'
 import { endpoint, issuerSchema, onlyHttps, onlyHttpsError } from './options-jwt.ts'
 
 const text = z.string().min(1)
-const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be one word' })
+const word = token('must be one word')
 
 const methods = z.array(z.literal(['jwt', 'introspection', 'apiKey', 'basic', 'certificate', 'forward'])).min(1)
 
@@ -38,8 +38,8 @@ const apiKeys = z
     /** Default X-API-Key; `false`: none. */
     header: z.union([z.literal(false), fieldName()]).default('X-API-Key'),
     /** Accepts `Authorization: <scheme> <key>`, too. */
-    scheme: token.optional(),
-    cookie: token.optional(),
+    scheme: word.optional(),
+    cookie: word.optional(),
     /** A key in a URL stands in many logs. */
     query: text.optional(),
     /** Scopes of every key. */
@@ -194,8 +194,8 @@ export const authSchema = z
         /** Default Authorization. */
         header: fieldName().default('Authorization'),
         /** Default Bearer; `''`: the field holds the token alone. */
-        scheme: z.union([z.literal(''), token]).default('Bearer'),
-        cookie: token.optional(),
+        scheme: z.union([z.literal(''), word]).default('Bearer'),
+        cookie: word.optional(),
         query: text.optional(),
         /** Default 8kb. */
         maxSize: size().prefault('8kb'),

@@ -1,9 +1,8 @@
-import { duration, secretText } from '@gateway/core'
+import { duration, secretText, token } from '@gateway/core'
 import * as z from 'zod'
 import { tableSizes } from './maglev.ts'
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const name = z.string().regex(token, { error: 'must be a name of letters, digits and -_.' })
+const name = token('must be a name of letters, digits and -_.')
 const part = z.number().min(0).max(1)
 const zone = z.string().min(1)
 

@@ -1,9 +1,8 @@
-import { duration, fieldName } from '@gateway/core'
+import { duration, fieldName, token } from '@gateway/core'
 import * as z from 'zod'
 import { compileOrigins, faultOfOrigin, type OriginTest } from './origins.ts'
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const method = z.string().regex(token, { error: 'must be a method such as PUT' })
+const method = token('must be a method such as PUT')
 
 const originRule = z.union(
   [

@@ -1,8 +1,8 @@
-import { duration, size } from '@gateway/core'
+import { duration, size, token } from '@gateway/core'
 import * as z from 'zod'
 
 const wait = (error: string, low: number) => duration().refine(ms => ms >= low && ms <= 3_600_000, { error })
-const method = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be a method such as PUT' })
+const method = token('must be a method such as PUT')
 
 /** `connect`: no connection to the target. `reset`: closed before an answer. `timeout`: no answer in time. */
 const condition = z.union([z.enum(['connect', 'reset', 'timeout', '5xx']), z.int().min(400).max(599)], {

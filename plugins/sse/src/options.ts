@@ -1,4 +1,4 @@
-import { duration, size } from '@gateway/core'
+import { duration, fieldName, size } from '@gateway/core'
 import * as z from 'zod'
 
 const count = (least: number) => z.int().min(least)
@@ -26,7 +26,7 @@ const shareSchema = z.strictObject({
    * The fields of a request, beside those of the protocol, that its stream may depend on: clients share a stream when these
    * agree, and nothing else of a client goes upstream. Default: `['Authorization', 'Cookie']`.
    */
-  vary: z.array(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/)).default(['Authorization', 'Cookie']),
+  vary: z.array(fieldName()).default(['Authorization', 'Cookie']),
   /** Clients of one stream. Default 10,000. */
   maxClients: count(1).default(10_000),
   /** Bytes held for a client that does not keep up. Default 256kb. */

@@ -1,4 +1,4 @@
-import { type Context, fieldName } from '@gateway/core'
+import { type Context, fieldName, token } from '@gateway/core'
 import * as z from 'zod'
 
 /** What a request has to have: a value equal to a text or matching an expression, or with neither any value. */
@@ -7,9 +7,7 @@ export type Condition = ({ readonly header: string } | { readonly cookie: string
   readonly matches?: RegExp | undefined
 }
 
-export const cookieName = z
-  .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be a name of letters, digits and -_.' })
+export const cookieName = token('must be a name of letters, digits and -_.')
 
 const sources = { header: fieldName().optional(), cookie: cookieName.optional(), query: z.string().min(1).optional() }
 type Sources = { readonly [Name in keyof typeof sources]?: string | undefined }

@@ -1,4 +1,4 @@
-import { type Awaitable, type Context, duration, size } from '@gateway/core'
+import { type Awaitable, type Context, duration, size, token } from '@gateway/core'
 import * as z from 'zod'
 import { faultOfOrigin } from './origins.ts'
 
@@ -20,7 +20,6 @@ const origin = z.string().superRefine((rule, issue) => {
 })
 
 const count = z.int().min(1)
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 const compression = z.union([z.boolean(), z.strictObject({ client: z.boolean(), upstream: z.boolean() })], {
   error: 'must be true, false or { client, upstream }',
@@ -38,7 +37,7 @@ const framesSchema = z.strictObject({
   /** For a side to give a sign of life after a ping, before it counts as dead. Default 10s. */
   pongTimeout: duration().prefault('10s'),
   /** Subprotocols that may be agreed on. Default: any. */
-  protocols: z.array(z.string().regex(token, { error: 'must be the name of a subprotocol' })).optional(),
+  protocols: z.array(token('must be the name of a subprotocol')).optional(),
   /** permessage-deflate (RFC 7692), with each side apart. Default false. */
   compression: compression
     .transform(value => (typeof value === 'boolean' ? { client: value, upstream: value } : value))
