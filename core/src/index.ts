@@ -87,6 +87,7 @@ export {
   type Plugin,
   type Stage,
 } from './contract/plugin.ts'
+export { requestValue, type ValuePlace } from './contract/request-value.ts'
 export type { InputOf, NamesServices, OutputOf, Schema, SchemaIssue, SchemaResult } from './contract/schema.ts'
 export { defineSlot, type Slot } from './contract/slot.ts'
 export type { ExplainRequest, Explanation } from './control/explanation.ts'

@@ -1,4 +1,4 @@
-import type { Context } from '@gateway/core'
+import { type Context, requestValue } from '@gateway/core'
 
 /** Where in a request credentials may stand; tried in this order. */
 export interface Places {
@@ -16,7 +16,7 @@ export function credentialsIn({ header, scheme = '', cookie, query }: Places): F
   const finds: Find[] = []
   if (header !== undefined) finds.push(scheme === '' ? fromHeader(header) : afterScheme(header, scheme))
   if (cookie !== undefined) finds.push(fromCookie(cookie))
-  if (query !== undefined) finds.push(fromQuery(query))
+  if (query !== undefined) finds.push(requestValue({ query }))
   const [only, ...more] = finds
   if (only !== undefined && more.length === 0) return only
   return ctx => {
@@ -28,12 +28,10 @@ export function credentialsIn({ header, scheme = '', cookie, query }: Places): F
   }
 }
 
-const some = (text: string | null | undefined) => (text === '' || text === null ? undefined : text)
-
 const fromHeader =
   (name: string): Find =>
   ctx =>
-    some(ctx.headers.get(name)?.trim())
+    ctx.headers.get(name)?.trim() || undefined
 
 function afterScheme(header: string, scheme: string): Find {
   const { length } = scheme
@@ -41,22 +39,11 @@ function afterScheme(header: string, scheme: string): Find {
   return ctx => {
     const value = ctx.headers.get(header)
     if (value === undefined || value.length <= length || value[length] !== ' ') return undefined
-    return value.slice(0, length).toLowerCase() === wanted ? some(value.slice(length + 1).trim()) : undefined
+    return value.slice(0, length).toLowerCase() === wanted ? value.slice(length + 1).trim() || undefined : undefined
   }
 }
 
-function fromCookie(name: string): Find {
-  const start = `${name}=`
-  return ctx => {
-    for (const pair of ctx.headers.get('cookie')?.split(';') ?? []) {
-      const text = pair.trim()
-      if (text.startsWith(start)) return some(text.slice(start.length).replace(/^"(.*)"$/, '$1'))
-    }
-    return undefined
-  }
+function fromCookie(cookie: string): Find {
+  const find = requestValue({ cookie })
+  return ctx => find(ctx)?.replace(/^"(.*)"$/, '$1') || undefined
 }
-
-const fromQuery =
-  (name: string): Find =>
-  ctx =>
-    ctx.query === '' ? undefined : some(new URLSearchParams(ctx.query).get(name))

@@ -1,5 +1,8 @@
 import { identity } from '@gateway/auth/contract'
-import { type Find, fromCookie, fromHeader, fromQuery } from './request-values.ts'
+import { type Context, requestValue } from '@gateway/core'
+
+/** A text of a request; undefined where there is none, or an empty one. */
+export type Find = (ctx: Context) => string | undefined
 
 /** What of a request decides on its target. */
 export type By =
@@ -33,6 +36,5 @@ function findOf(by: By): Find {
       return caller && `${caller.method} ${caller.id}`
     }
   }
-  if ('header' in by) return fromHeader(by.header)
-  return 'cookie' in by ? fromCookie(by.cookie) : fromQuery(by.query)
+  return requestValue(by)
 }

@@ -1,6 +1,6 @@
 import type { Balancer, Target } from '@gateway/core'
 import { hash32 } from './hash.ts'
-import type { Find } from './request-values.ts'
+import type { Find } from './hash-key.ts'
 import type { Random } from './sampler.ts'
 
 /** Leads each hash, a whole number below 2^32, to one of the targets that it was made of. */

@@ -1,8 +1,16 @@
-import { type Context, defineSlot, type RouteHooks, type Secret, type ServiceView, type Target } from '@gateway/core'
+import {
+  type Context,
+  defineSlot,
+  type RouteHooks,
+  requestValue,
+  type Secret,
+  type ServiceView,
+  type Target,
+} from '@gateway/core'
 import { hash32 } from './hash.ts'
+import type { Find } from './hash-key.ts'
 import { tableFor } from './hash-table.ts'
 import type { CookieOptions, StickyOptions } from './options.ts'
-import { type Find, fromCookie, fromHeader, fromQuery } from './request-values.ts'
 import { createRing } from './ring.ts'
 import { StickyCookies } from './sticky-cookie.ts'
 
@@ -15,7 +23,7 @@ export interface Sticky {
 
 export function stickTo(options: StickyOptions, service: ServiceView<unknown>, keys: readonly Secret[]): Sticky {
   if ('cookie' in options) return stickByCookie(options.cookie, service, keys)
-  return stickByValue('header' in options ? fromHeader(options.header) : fromQuery(options.query))
+  return stickByValue(requestValue(options))
 }
 
 const replicas = 150
@@ -46,7 +54,7 @@ const session = defineSlot<Session>()('balancing.session')
 function stickByCookie(options: CookieOptions, service: ServiceView<unknown>, keys: readonly Secret[]): Sticky {
   const { name, ttl } = options
   const cookies = new StickyCookies(service.name, keys)
-  const find = fromCookie(name)
+  const find = requestValue({ cookie: name })
   const lifetime = ttl === undefined ? 0 : Math.ceil(ttl / 1_000)
   const now = () => Math.floor(Date.now() / 1_000)
 

@@ -1,4 +1,4 @@
-import { type Context, fieldName, token } from '@gateway/core'
+import { type Context, fieldName, requestValue, token } from '@gateway/core'
 import * as z from 'zod'
 
 /** What a request has to have: a value equal to a text or matching an expression, or with neither any value. */
@@ -10,7 +10,6 @@ export type Condition = ({ readonly header: string } | { readonly cookie: string
 export const cookieName = token('must be a name of letters, digits and -_.')
 
 const sources = { header: fieldName().optional(), cookie: cookieName.optional(), query: z.string().min(1).optional() }
-type Sources = { readonly [Name in keyof typeof sources]?: string | undefined }
 
 /** One of a request's values; of several keys exactly one. */
 export const conditionShape = {
@@ -34,25 +33,9 @@ export function checkCondition({ header, cookie, query, equals, matches }: Read,
   if (equals !== undefined && matches !== undefined) refuse('has equals and matches: choose one')
 }
 
-/** Of a request; undefined where there is none, or an empty one. */
-export function valueReader({ header, cookie, query = '' }: Sources): (ctx: Context) => string | undefined {
-  const some = (text: string | null | undefined) => text || undefined
-  if (header !== undefined) return ctx => some(ctx.headers.get(header))
-  if (cookie !== undefined) return ctx => some(readCookie(ctx, `${cookie}=`))
-  return ctx => (ctx.query === '' ? undefined : some(new URLSearchParams(ctx.query).get(query)))
-}
-
-function readCookie(ctx: Context, start: string): string | undefined {
-  const pair = ctx.headers
-    .get('cookie')
-    ?.split(';')
-    .find(text => text.trimStart().startsWith(start))
-  return pair?.trim().slice(start.length)
-}
-
 export function compileCondition(condition: Read): (ctx: Context) => boolean {
   const { equals, matches } = condition
-  const read = valueReader(condition)
+  const read = requestValue(condition)
   return ctx => {
     const value = read(ctx)
     if (value === undefined) return false

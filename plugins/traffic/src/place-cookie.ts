@@ -1,6 +1,6 @@
-import { type Context, defineSlot, duration, type ResponseHead } from '@gateway/core'
+import { type Context, defineSlot, duration, type ResponseHead, requestValue } from '@gateway/core'
 import * as z from 'zod'
-import { cookieName, valueReader } from './condition.ts'
+import { cookieName } from './condition.ts'
 
 export const cookieSchema = z
   .strictObject({
@@ -30,7 +30,7 @@ const given = defineSlot<number>()('split.place')
  */
 export function placeByCookie(options: CookieOptions, draw: () => number) {
   const { name, ttl, sameSite, secure } = options
-  const read = valueReader({ cookie: name })
+  const read = requestValue({ cookie: name })
   const age = ttl === undefined ? '' : `; Max-Age=${Math.ceil(ttl / 1_000)}`
   return {
     placeOf(ctx: Context): number {

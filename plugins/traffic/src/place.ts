@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import { identity } from '@gateway/auth/contract'
-import type { Context } from '@gateway/core'
-import { valueReader } from './condition.ts'
+import { type Context, requestValue } from '@gateway/core'
 
 /** Places that clients have, from 0: a share of 1% is a hundred of them. */
 export const places = 10_000
@@ -23,7 +22,7 @@ export function placeBy(by: By): (ctx: Context) => number | undefined {
 
 function keyReader(by: By): (ctx: Context) => string | undefined {
   if (by === 'ip') return ctx => ctx.client.address
-  if (typeof by === 'object') return valueReader(by)
+  if (typeof by === 'object') return requestValue(by)
   return ctx => {
     const caller = ctx.get(identity)
     return caller && `${caller.method} ${caller.id}`
