@@ -3,7 +3,7 @@ import type Dockerode from 'dockerode'
 import type { ContainerInfo } from 'dockerode'
 import { reasonOf, type Watcher } from './define-provider.ts'
 import { readJsonLines } from './json-lines.ts'
-import { pause } from './pause.ts'
+import { repeat } from './repeat.ts'
 
 export interface Engine {
   /** As Docker writes it: `unix:///…`, `tcp://…`. */
@@ -17,8 +17,6 @@ export interface Engine {
 
 /** For an answer of the engine, in milliseconds. */
 const answerMs = 10_000
-/** Milliseconds before a lost engine is asked again: the first, doubled at each failure that follows, to the last. */
-const backOff = { first: 100, last: 10_000 }
 /** Longest that an event counts for more than the list, in milliseconds: a container may refuse to end. */
 const leavingMs = 15_000
 /** After the last event the list is asked for once more: some are told before it knows of them. */
@@ -42,10 +40,10 @@ export function followEngine(engine: Engine, watcher: Watcher<readonly Container
   const { signal } = stop
   /** When events said that containers go, by id. */
   const leaving = new Map<string, number>()
-  let failures = 0
 
   /** Until the connection is lost. */
-  async function follow(client: Dockerode): Promise<void> {
+  async function follow(succeeded: () => void): Promise<void> {
+    const client = await connect(engine)
     const connection = new AbortController()
     const over = AbortSignal.any([signal, connection.signal])
     let wanted = false
@@ -74,7 +72,7 @@ export function followEngine(engine: Engine, watcher: Watcher<readonly Container
     let later: NodeJS.Timeout | undefined
     try {
       await list()
-      failures = 0
+      succeeded()
       for await (const events of readJsonLines(told)) {
         for (const event of events) note(event as Event)
         listOrEnd()
@@ -107,21 +105,7 @@ export function followEngine(engine: Engine, watcher: Watcher<readonly Container
     else if (back.includes(Action)) leaving.delete(id)
   }
 
-  async function followForEver(): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await follow(await connect(engine))
-      } catch (error) {
-        if (signal.aborted) return
-        watcher.lost(`${engine.host}: ${reasonOf(error).trim()}`)
-      }
-      const wait = Math.min(backOff.last, backOff.first * 2 ** failures++)
-      // Apart from others that lost the same engine.
-      await pause(wait * (0.5 + Math.random() / 2), signal)
-    }
-  }
-
-  void followForEver()
+  void repeat(signal, follow, error => watcher.lost(`${engine.host}: ${reasonOf(error).trim()}`))
   return () => stop.abort()
 }
 
