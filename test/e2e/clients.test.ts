@@ -1,18 +1,17 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Agent, fetch as undiciFetch } from 'undici'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createAuthority } from '../support/certificates.ts'
 import { onCleanup } from '../support/cleanup.ts'
+import { makeFolder } from '../support/folder.ts'
 import { isInstalled, needsProgram } from '../support/program.ts'
 import { digest, large, type Site, startSite } from './site.ts'
 
 const authority = await createAuthority()
-const folder = await mkdtemp(join(tmpdir(), 'gateway-clients-'))
-afterAll(() => rm(folder, { recursive: true }))
+const folder = makeFolder()
 
 /** More than a megabyte, for which curl waits for 100 Continue. */
 const body = Buffer.alloc(1_200_000, '0123456789abcdef')

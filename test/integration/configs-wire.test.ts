@@ -1,15 +1,13 @@
-import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { createAuthority } from '../support/certificates.ts'
-import { onCleanup } from '../support/cleanup.ts'
 import { openStream } from '../support/event-client.ts'
 import { type LooseConfig, startGateway } from '../support/gateway.ts'
+import { listening } from '../support/listening.ts'
 import { frame, openWebSocket, upgradeText } from '../support/websocket.ts'
 import { requestText } from '../support/wire.ts'
 import { connectTls, failure, getTls } from './listen/tls-client.ts'
@@ -158,13 +156,5 @@ async function startLedger(): Promise<number> {
     const { CN } = socket.getPeerCertificate().subject
     response.end(`${socket.getProtocol()} ${CN} ${request.method} ${request.url}`)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  return (server.address() as AddressInfo).port
+  return (await listening(server)).port
 }

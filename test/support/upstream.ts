@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer, type ListenOptions, type Server } from 'node:net'
 import { onCleanup } from './cleanup.ts'
+import { freePort } from './free-port.ts'
+import { type Listening, listening, whereabouts } from './listening.ts'
 import type { Message } from './message.ts'
 import { responseText, Wire } from './wire.ts'
 
@@ -37,7 +39,7 @@ export async function rawUpstream(
     await closed
   })
   return {
-    origin: originOf(server),
+    origin: whereabouts(server).origin,
     server,
     wires,
     async connection(number) {
@@ -89,40 +91,8 @@ export async function recordingBackend(
   }
 }
 
-export interface HttpUpstream {
-  readonly origin: string
-  readonly port: number
-}
-
 /** A node:http server, closed after the test. */
-export async function startUpstream(handler: RequestListener): Promise<HttpUpstream> {
-  const server = createHttpServer(handler)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  const origin = originOf(server)
-  return { origin, port: Number(new URL(origin).port) }
-}
-
-function originOf(server: Server): string {
-  const address = server.address()
-  if (address === null) throw new Error('it does not listen')
-  if (typeof address === 'string') return `unix:${address}`
-  return `http://${address.family === 'IPv6' ? '[::1]' : '127.0.0.1'}:${address.port}`
-}
+export const startUpstream = (handler: RequestListener): Promise<Listening> => listening(createHttpServer(handler))
 
 /** An origin of this machine at which nobody listens. */
-export async function refusingOrigin(): Promise<string> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const origin = originOf(server)
-  server.close()
-  await once(server, 'close')
-  return origin
-}
+export const refusingOrigin = async (): Promise<string> => `http://127.0.0.1:${await freePort()}`

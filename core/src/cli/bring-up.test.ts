@@ -1,7 +1,7 @@
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { type LooseConfig, type RunningGateway, startGateway } from '../../../test/support/gateway.ts'
 import { connect, requestText } from '../../../test/support/wire.ts'
 import { normalise } from '../config/normalise.ts'
@@ -23,8 +23,7 @@ export default defineConfig({
 
 /** A config in files of its own, brought up as the command line does it. */
 function configFolder() {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-reload-')))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const folder = makeFolder()
   const write = (files: Readonly<Record<string, string>>) =>
     Object.entries(files).map(([name, text]) => {
       writeFileSync(join(folder, name), text)

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
 import { createAuthority, type Issued } from '../../../test/support/certificates.ts'
-import { launch, makeFolder } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { launch } from './command-line.fixture.ts'
 
 const authority = await createAuthority()
 const one = await authority.issue({ subject: '/CN=one' })

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { run } from './command-line.fixture.ts'
 
 const limit = `import { definePlugin } from '@gateway/core'
 import type { Schema } from '@gateway/core'

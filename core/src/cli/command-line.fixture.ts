@@ -1,28 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 
 const bin = join(import.meta.dirname, '../../bin/gateway.js')
-const cleanUps: (() => unknown)[] = []
-
-/** Runs when the test is over, whatever became of it; newest first. */
-export function atEnd(cleanUp: () => unknown): void {
-  cleanUps.push(cleanUp)
-}
-
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
-
-/** A folder of its own with these files in it. */
-export function makeFolder(files: Readonly<Record<string, string>> = {}): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-cli-')))
-  atEnd(() => rmSync(folder, { recursive: true, force: true }))
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
-  return folder
-}
 
 export interface Finished {
   readonly code: number | null
@@ -54,7 +34,7 @@ export function launch(folder: string, ...args: string[]): Running {
       NODE_OPTIONS: undefined,
     },
   })
-  atEnd(() => child.kill('SIGKILL'))
+  onTestFinished(() => void child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }
   const waiting = new Set<() => void>()
   for (const name of ['stdout', 'stderr'] as const) {

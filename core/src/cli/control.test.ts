@@ -1,11 +1,12 @@
-import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { listening } from '../../../test/support/listening.ts'
 import { askControl } from '../control/ask-control.ts'
 import { websocketAccept } from '../http1/websocket-key.ts'
-import { atEnd, type Finished, launch, makeFolder, run } from './command-line.fixture.ts'
+import { type Finished, launch, run } from './command-line.fixture.ts'
 
 const config = (body: string) => `import { defineConfig, definePlugin } from '@gateway/core'
 
@@ -233,11 +234,7 @@ test('connections that stay open are listed and closed, in several workers as in
     socket.on('error', () => {})
     socket.on('end', () => socket.end())
   })
-  upstream.listen(0, '127.0.0.1')
-  await once(upstream, 'listening')
-  atEnd(() => upstream.close())
-  const address = upstream.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const { port } = await listening(upstream)
   const folder = makeFolder({
     'gateway.config.ts': `import { defineConfig } from '@gateway/core'
 export default defineConfig({

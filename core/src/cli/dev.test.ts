@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { launch, makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { launch, run } from './command-line.fixture.ts'
 
 const file = 'gateway.config.ts'
 const fine = `import { defineConfig } from '@gateway/core'

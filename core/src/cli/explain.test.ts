@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { UsageError } from './command.ts'
-import { makeFolder, run } from './command-line.fixture.ts'
+import { run } from './command-line.fixture.ts'
 import { explain } from './explain.ts'
 
 const config = `import { defineConfig, definePlugin } from '@gateway/core'

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { run } from './command-line.fixture.ts'
 
 const fine = `import { defineConfig } from '@gateway/core'
 export default defineConfig({ listen: { port: 0 }, routes: { hello: { match: 'GET /hello', reply: { status: 200 } } } })

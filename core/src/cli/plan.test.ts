@@ -4,8 +4,9 @@ import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { UsageError } from './command.ts'
-import { atEnd, launch, makeFolder, run } from './command-line.fixture.ts'
+import { launch, run } from './command-line.fixture.ts'
 import { plan } from './plan.ts'
 
 const before = `import { defineConfig, defineExtension, definePlugin } from '@gateway/core'
@@ -201,7 +202,7 @@ test('a log that is larger than the memory, with a line that is, too', async () 
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  atEnd(() => child.kill('SIGKILL'))
+  onTestFinished(() => void child.kill('SIGKILL'))
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
   expect(code).toBe(0)
   expect(JSON.parse(output).replay).toMatchObject({

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { run } from './command-line.fixture.ts'
 
 const config = `import { defineConfig } from '@gateway/core'
 

@@ -1,20 +1,14 @@
-import { once } from 'node:events'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
-import { atEnd, launch, makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { startUpstream } from '../../../test/support/upstream.ts'
+import { launch, run } from './command-line.fixture.ts'
 
 /** Answers with its name and the Authorization field that it got. */
-async function startUpstream(name: string): Promise<string> {
-  const server = createServer((request, response) => response.end(`${name} ${request.headers.authorization}`))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  atEnd(() => server.close())
-  const address = server.address()
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
-}
+const named = (name: string) =>
+  startUpstream((request, response) => response.end(`${name} ${request.headers.authorization}`))
 
 const config = `import { defineConfig, definePlugin, env, secret, secretText } from '@gateway/core'
 import * as z from 'zod'
@@ -47,8 +41,8 @@ function mount(folder: string, version: number, text: string): void {
 }
 
 test('a rotated secret is sent from then on, without a reload; a changed .env file reloads', async () => {
-  const [a, b] = await Promise.all(['a', 'b'].map(startUpstream))
-  const folder = makeFolder({ 'gateway.config.ts': config, 'my.env': `PORT=0\nUPSTREAM=${a}\n` })
+  const [a, b] = await Promise.all(['a', 'b'].map(named))
+  const folder = makeFolder({ 'gateway.config.ts': config, 'my.env': `PORT=0\nUPSTREAM=${a?.origin}\n` })
   mount(folder, 1, 'first-s3cret\n')
   const gateway = launch(folder, 'start', '--watch', '--env-file', 'my.env')
   const url = await gateway.url()
@@ -58,7 +52,7 @@ test('a rotated secret is sent from then on, without a reload; a changed .env fi
   await eventually(async () => expect(await sent()).toBe('a second-s3cret'))
   await gateway.printed(/"level":"info",.*"secret":"secrets\/token","msg":"a secret was rotated"/)
   // The first reload is this one: none came of the rotation.
-  writeFileSync(join(folder, 'my.env'), `PORT=0\nUPSTREAM=${b}\n`)
+  writeFileSync(join(folder, 'my.env'), `PORT=0\nUPSTREAM=${b?.origin}\n`)
   await gateway.printed(/"generation":2,.*"changed":\["my\.env"\],"msg":"reloaded"/)
   expect(await sent()).toBe('b second-s3cret')
   gateway.child.kill('SIGTERM')

@@ -1,10 +1,11 @@
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { atEnd, launch, makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { listening } from '../../../test/support/listening.ts'
+import { startUpstream } from '../../../test/support/upstream.ts'
+import { launch, run } from './command-line.fixture.ts'
 
 interface Parts {
   readonly listen?: string
@@ -40,17 +41,6 @@ function save(folder: string, text: string): void {
   writeFileSync(join(folder, 'gateway.config.ts'), text)
 }
 
-/** An upstream of its own for a test; resolves with its origin. */
-async function upstream(answer: RequestListener): Promise<string> {
-  const server = createServer(answer).listen(0, '127.0.0.1')
-  atEnd(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await once(server, 'listening')
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
 const toUpstream = (origin: string): Parts => ({
   settings: `services: { users: { targets: ['${origin}'] } },`,
   routes: `users: { match: 'GET /users', service: 'users' },`,
@@ -62,7 +52,7 @@ async function text(url: string): Promise<string> {
 
 describe('start', () => {
   test('serves replies and services, and says where', async () => {
-    const origin = await upstream((_, response) => response.end('from upstream'))
+    const { origin } = await startUpstream((_, response) => response.end('from upstream'))
     const gateway = launch(folderWith(toUpstream(origin)), 'start')
     const url = await gateway.url()
     expect(await text(`${url}/hello`)).toBe('hello')
@@ -75,7 +65,7 @@ describe('start', () => {
     '%s lets a request end, accepts no other, and exits with 0',
     async signal => {
       const asked = Promise.withResolvers<() => void>()
-      const origin = await upstream((_, response) => asked.resolve(() => response.end('slow')))
+      const { origin } = await startUpstream((_, response) => asked.resolve(() => response.end('slow')))
       const gateway = launch(folderWith(toUpstream(origin)), 'start')
       const url = await gateway.url()
       const slow = text(`${url}/users`)
@@ -91,7 +81,7 @@ describe('start', () => {
 
   test('a second signal ends it at once', async () => {
     const asked = Promise.withResolvers<void>()
-    const origin = await upstream(() => asked.resolve())
+    const { origin } = await startUpstream(() => asked.resolve())
     const gateway = launch(folderWith(toUpstream(origin)), 'start')
     const failed = expect(text(`${await gateway.url()}/users`)).rejects.toThrow('fetch failed')
     await asked.promise
@@ -103,10 +93,7 @@ describe('start', () => {
   })
 
   test('a port in use is a problem of the config, at its line', async () => {
-    const other = createTcpServer().listen(0, '127.0.0.1')
-    atEnd(() => other.close())
-    await once(other, 'listening')
-    const { port } = other.address() as AddressInfo
+    const { port } = await listening(createServer())
     const { code, stderr } = await run(folderWith({ listen: `{ port: ${port}, host: '127.0.0.1' }` }), 'start')
     expect(code).toBe(1)
     expect(stderr).toBe(
@@ -209,7 +196,7 @@ describe('SIGHUP', () => {
 
 test('a SIGHUP while it starts waits until it has', async () => {
   const asked = Promise.withResolvers<() => void>()
-  const origin = await upstream((_, response) => asked.resolve(() => response.end()))
+  const { origin } = await startUpstream((_, response) => asked.resolve(() => response.end()))
   const gateway = launch(
     folderWith({ before: `if (!globalThis.asked) globalThis.asked = await fetch('${origin}')` }),
     'start',
@@ -255,10 +242,7 @@ export const mark = definePlugin({ name: 'mark', setup: () => ({ onRoute: () => 
   })
 
   test('a port that cannot be had leaves the old one open', async () => {
-    const other = createTcpServer().listen(0, '127.0.0.1')
-    atEnd(() => other.close())
-    await once(other, 'listening')
-    const { port } = other.address() as AddressInfo
+    const { port } = await listening(createServer())
     const folder = folderWith()
     const gateway = launch(folder, 'start', '--watch')
     const url = await gateway.url()

@@ -1,15 +1,14 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { atEnd, launch, makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { listening } from '../../../test/support/listening.ts'
+import { launch, run } from './command-line.fixture.ts'
 
 test('start --workers 2: lines of the log name the worker, SIGTERM drains all of them', async () => {
   const waiting: (() => void)[] = []
-  const upstream = createServer((_, response) => void waiting.push(() => response.end('slow'))).listen(0, '127.0.0.1')
-  atEnd(() => upstream.close())
-  await once(upstream, 'listening')
-  const { port } = upstream.address() as AddressInfo
+  const upstream = createServer((_, response) => void waiting.push(() => response.end('slow')))
+  const { port } = await listening(upstream)
   const config = `import { defineConfig } from '@gateway/core'
 export default defineConfig({
   listen: { port: 70000 },

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { atEnd, launch, makeFolder, run } from './command-line.fixture.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { startUpstream } from '../../../test/support/upstream.ts'
+import { launch, run } from './command-line.fixture.ts'
 
 function file({ port = 3000, rule = '', path = '/a', frontend = '' } = {}): string {
   return `gateway:
@@ -22,18 +21,10 @@ function file({ port = 3000, rule = '', path = '/a', frontend = '' } = {}): stri
 ${rule}`
 }
 
-async function upstream(): Promise<number> {
-  const server = createServer((request, response) => response.end(`got ${request.url}`)).listen(0, '127.0.0.1')
-  atEnd(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await once(server, 'listening')
-  return (server.address() as AddressInfo).port
-}
+const upstream = () => startUpstream((request, response) => response.end(`got ${request.url}`))
 
 test('start, reload, and a file that is no config keeps the old one', async () => {
-  const port = await upstream()
+  const { port } = await upstream()
   const folder = makeFolder({ 'gateway.yaml': file({ port }) })
   const save = (text: string) => writeFileSync(join(folder, 'gateway.yaml'), text)
   const gateway = launch(folder, 'start', '--port', '0', '--watch')

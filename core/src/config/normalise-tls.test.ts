@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createAuthority } from '../../../test/support/certificates.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { Secret, secret } from './environment/secret.ts'
 import { normalise } from './normalise.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'gateway-tls-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+const folder = makeFolder()
 const write = (name: string, text: string) => {
   writeFileSync(join(folder, name), text)
   return join(folder, name)

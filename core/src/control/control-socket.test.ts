@@ -1,29 +1,21 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { askControl, findSockets } from './ask-control.ts'
 import { ControlError, type ControlSocket, type ControlTable, serveControl } from './serve-control.ts'
 import { socketFolders } from './socket-folder.ts'
 
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
-
 /** Where a folder for sockets may be made. */
-function place(): string {
-  const parent = mkdtempSync(join(tmpdir(), 'gateway-control-'))
-  cleanUps.push(() => rmSync(parent, { recursive: true, force: true }))
-  return join(parent, 'gateway')
-}
+const place = () => join(makeFolder(), 'gateway')
 
 async function serve(table: ControlTable, folder = place()): Promise<ControlSocket & { readonly folder: string }> {
   const socket = await serveControl(table, folder)
-  cleanUps.push(() => socket.close())
+  onTestFinished(() => socket.close())
   return { ...socket, folder }
 }
 
@@ -87,7 +79,7 @@ describe('questions and answers', () => {
 describe('the folder', () => {
   test('and the socket are for this user alone, and the socket goes when it is closed', async () => {
     const before = process.umask(0)
-    cleanUps.push(() => process.umask(before))
+    onTestFinished(() => void process.umask(before))
     const { folder, path, close } = await serve(table)
     expect(statSync(folder).mode & 0o777).toBe(0o700)
     expect(statSync(path).mode & 0o777).toBe(0o600)
@@ -118,7 +110,7 @@ describe('the folder', () => {
 
   test("is the user's own: of the session if there is one, or else below the folder for temporary files", () => {
     const { XDG_RUNTIME_DIR: before } = process.env
-    cleanUps.push(() => {
+    onTestFinished(() => {
       if (before === undefined) delete process.env.XDG_RUNTIME_DIR
       else process.env.XDG_RUNTIME_DIR = before
     })

@@ -1,18 +1,12 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createGateway, definePlugin, type ExplainRequest, type Gateway, silentLog } from '@gateway/core'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { startUpstream } from '../../../test/support/upstream.ts'
 import { normalise } from '../config/normalise.ts'
 import { explain, routingOf } from './explain.ts'
 
-const open: { close(): unknown }[] = []
-afterEach(async () => {
-  for (const item of open.splice(0).reverse()) await item.close()
-})
-
 async function gatewayOf(config: object): Promise<Gateway> {
   const gateway = await createGateway(config, { log: silentLog })
-  open.push(gateway)
+  onTestFinished(() => gateway.close())
   return gateway
 }
 
@@ -265,10 +259,8 @@ describe('the route', () => {
   })
 
   test('the fields that it says the gateway sets are those that the upstream gets, and Host is whose it says', async () => {
-    const upstream = createServer((request, response) => response.end(JSON.stringify(request.headers)))
-    await new Promise<void>(resolve => upstream.listen(0, '127.0.0.1', resolve))
-    open.push(upstream)
-    const target = `127.0.0.1:${(upstream.address() as AddressInfo).port}`
+    const upstream = await startUpstream((request, response) => response.end(JSON.stringify(request.headers)))
+    const target = `127.0.0.1:${upstream.port}`
     const service = (more: object) => ({ targets: [`http://${target}`], ...more })
     const gateway = await gatewayOf({
       services: { plain: service({}), kept: service({ preserveHost: true }) },

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { listening } from '../../../test/support/listening.ts'
 import { connect, requestText } from '../../../test/support/wire.ts'
 import type { ListenerModel } from '../config/model.ts'
 import { normalise } from '../config/normalise.ts'
@@ -10,11 +10,6 @@ import { Fields } from '../http1/fields.ts'
 import { silentLog } from '../log.ts'
 import { Listener, type ListenerEvents } from './listener.ts'
 import { servers } from './protocol.ts'
-
-const cleanups: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
 
 function modelOf(listen: object): ListenerModel {
   const { model, problems } = normalise({ listen, routes: { a: { match: 'GET /', reply: { status: 200 } } } })
@@ -33,7 +28,7 @@ function listenerOf(listen: object, events: Partial<ListenerEvents> = {}): Liste
     ...events,
   }
   const listener = new Listener(modelOf(listen), all, silentLog)
-  cleanups.push(() => listener.close(0))
+  onTestFinished(() => listener.close(0))
   return listener
 }
 
@@ -48,12 +43,7 @@ test('says where it listens, so that it can be reached there', async () => {
 })
 
 test('a port in use is said to be', async () => {
-  const other = createServer()
-  other.listen(0, '127.0.0.1')
-  await once(other, 'listening')
-  cleanups.push(async () => void other.close())
-  const address = other.address()
-  const port = typeof address === 'object' ? address?.port : undefined
+  const { port } = await listening(createServer())
   const error = await listenerOf({ port, host: '127.0.0.1' })
     .listen()
     .catch((reason: unknown) => reason)
@@ -136,7 +126,7 @@ test('new settings hold for the next request, also on a connection that stands',
 
 test("its limits are the wire's", async () => {
   const serve = vi.spyOn(servers, 'http/1.1')
-  cleanups.push(async () => serve.mockRestore())
+  onTestFinished(() => void serve.mockRestore())
   const listener = listenerOf({
     port: 0,
     host: '127.0.0.1',

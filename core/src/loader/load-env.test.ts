@@ -1,7 +1,7 @@
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import type { Problem } from '../config/problem.ts'
 import * as core from '../index.ts'
 import { type LoadResult, loadConfigFile } from './load.ts'
@@ -9,12 +9,9 @@ import { type LoadResult, loadConfigFile } from './load.ts'
 let folder: string
 
 beforeEach(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-load-env-')))
+  folder = makeFolder()
 })
-afterEach(() => {
-  vi.unstubAllEnvs()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => void vi.unstubAllEnvs())
 
 const kernel = { '@gateway/core': core }
 

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { Module } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import type { Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { findConfigFile, type LoadedConfig, type LoadOptions, loadConfigFile } from './load.ts'
@@ -11,10 +11,8 @@ import { findConfigFile, type LoadedConfig, type LoadOptions, loadConfigFile } f
 let folder: string
 
 beforeEach(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-load-')))
+  folder = makeFolder()
 })
-
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const kernel = { '@gateway/core': { GatewayError, defineConfig: (config: unknown) => config } }
 

@@ -1,25 +1,14 @@
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { parseDiagnostics, typecheck } from './typecheck.ts'
 
 let folder: string
 
 beforeEach(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-types-')))
+  folder = makeFolder()
 })
-
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 function write(files: Record<string, string>): void {
   for (const [name, content] of Object.entries(files)) {

@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { watchFiles } from './watch.ts'
 
 /** Stands for a system without watches left: every folder fails with the error that inotify gives. */
@@ -29,10 +29,8 @@ vi.mock('chokidar', () => ({ watch: () => new ExhaustedWatcher() }))
 let folder: string
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'gateway-exhausted-'))
+  folder = makeFolder()
 })
-
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 test('without watches left it polls, and says so once', async () => {
   const files = ['a.ts', 'b/b.ts', 'c.ts'].map(name => join(folder, name))

@@ -2,9 +2,7 @@ import { once } from 'node:events'
 import {
   appendFileSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -13,9 +11,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { contentHash } from './load-bundle.ts'
 import { type FileWatcher, type WatchOptions, watchFiles } from './watch.ts'
 import { entriesOf } from './watch-path.ts'
@@ -31,13 +29,12 @@ interface Seen {
 }
 
 beforeEach(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'gateway-watch-')))
+  folder = makeFolder()
   watchers = []
 })
 
 afterEach(async () => {
   for (const watcher of watchers) await watcher.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 const at = (name: string) => join(folder, name)

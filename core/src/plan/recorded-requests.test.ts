@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { type FoundAt, readHar, readLine, recordedRequests } from './recorded-requests.ts'
 
 const common = (quoted: string) => `10.0.0.1 - Jane [D.] Doe [10/Oct/2026:13:55:36 -0700] "${quoted}" 200 2326`
@@ -56,9 +56,7 @@ test('HAR entries', () => {
 })
 
 test('lines keep their numbers, across pieces of the file and lines without end', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-log-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'access.log')
+  const file = join(makeFolder(), 'access.log')
   const many = Array.from({ length: 5_000 }, (_, i) => common(`GET /ü${i} HTTP/1.1`))
   writeFileSync(file, [...many, '', 'x'.repeat(2_000_000), common('GET /last HTTP/1.1')].join('\n'))
   const all: FoundAt[] = []

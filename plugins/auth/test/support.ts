@@ -1,12 +1,11 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { auth } from '@gateway/auth'
 import type { Context, Shared } from '@gateway/core'
 import { SignJWT } from 'jose'
-import { onCleanup } from '../../../test/support/cleanup.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { proxyTo, type RunningGateway, startGateway } from '../../../test/support/gateway.ts'
 import { type RecordingLog, recordingLog } from '../../../test/support/log.ts'
 import { lineValues, type Message } from '../../../test/support/message.ts'
@@ -148,8 +147,7 @@ export const json =
 
 /** A file in a folder that is removed after the test. */
 export function tempFile(text: string, name = 'it.json'): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-auth-'))
-  onCleanup('upstreams', async () => rmSync(folder, { recursive: true }))
+  const folder = makeFolder()
   const path = join(folder, name)
   writeFileSync(path, text)
   return path

@@ -1,11 +1,9 @@
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onCleanup } from '../../../test/support/cleanup.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { listening } from '../../../test/support/listening.ts'
 
 interface Slice {
   readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
@@ -26,7 +24,7 @@ export function slice(name: string, endpoints: readonly (string | object)[], mor
 
 /** An API server that lists and watches EndpointSlices, and does what a test wants in between. */
 export async function startFakeCluster(tls?: ServerOptions) {
-  const folder = mkdtempSync(join(tmpdir(), 'gw-cluster-'))
+  const folder = makeFolder()
   const slices = new Map<string, Slice>()
   const watches = new Set<ServerResponse>()
   let version = 100
@@ -104,18 +102,8 @@ export async function startFakeCluster(tls?: ServerOptions) {
     response.end(JSON.stringify({ kind: 'EndpointSliceList', metadata, items }))
   }
   const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  cluster.server = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+  cluster.server = (await listening(server)).origin
   cluster.configure({}, {})
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-    rmSync(folder, { recursive: true })
-  })
   return cluster
 }
 

@@ -1,8 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { onCleanup } from '../../../test/support/cleanup.ts'
+import { listening } from '../../../test/support/listening.ts'
 
 /** An instance as `/v1/health/service` lists it, of what matters. */
 export function instance(address: string, port: number, more: object = {}, node: object = {}) {
@@ -61,15 +59,7 @@ export async function startFakeConsul(tls?: ServerOptions) {
     })
   }
   const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const { port } = await listening(server)
   consul.origin = `${tls === undefined ? 'http://127.0.0.1' : 'https://localhost'}:${port}`
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
   return consul
 }

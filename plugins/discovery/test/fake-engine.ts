@@ -1,11 +1,8 @@
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onCleanup } from '../../../test/support/cleanup.ts'
+import { makeFolder } from '../../../test/support/folder.ts'
+import { listening } from '../../../test/support/listening.ts'
 
 /** A container as the engine's API lists it, of what matters. */
 export function container(name: string, labels: Readonly<Record<string, string>>, more: object = {}) {
@@ -52,18 +49,8 @@ export async function startFakeEngine(tls?: ServerOptions) {
     response.once('close', () => streams.delete(response))
   }
   const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener)
-  const folder = mkdtempSync(join(tmpdir(), 'gw-engine-'))
-  if (tls === undefined) server.listen(join(folder, 'docker.sock'))
-  else server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  engine.host =
-    tls === undefined ? `unix://${folder}/docker.sock` : `tcp://localhost:${(server.address() as AddressInfo).port}`
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-    rmSync(folder, { recursive: true })
-  })
+  const folder = makeFolder()
+  const { port } = await listening(server, tls === undefined ? { path: join(folder, 'docker.sock') } : {})
+  engine.host = tls === undefined ? `unix://${folder}/docker.sock` : `tcp://localhost:${port}`
   return engine
 }

@@ -1,18 +1,12 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { discovery } from '@gateway/discovery'
 import { pluginSuite } from '@gateway/testing'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { ask, configOf, eventuallyFinds, eventuallyStale, found, messages, named, startWith } from './support.ts'
 
 for (const { name, run } of pluginSuite(() => discovery())) test(name, run)
-
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'gateway-discovery-'))
-  onTestFinished(() => rmSync(path, { recursive: true }))
-  return path
-}
 
 const [a, b, c] = ['http://127.0.0.1:9001', 'http://127.0.0.1:9002', 'http://127.0.0.1:9003']
 const quick = (path: string, more: object = {}) => ({ use: 'file', path, interval: 10, ...more })
@@ -26,7 +20,7 @@ test('static: as the config has them', async () => {
 
 describe('file', () => {
   test('of JSON or YAML, with what a target may say', async () => {
-    const path = join(folder(), 'targets')
+    const path = join(makeFolder(), 'targets')
     writeFileSync(path, JSON.stringify([a, { url: b, weight: 2, zone: 'eu', metadata: { rack: '7' } }]))
     const running = await startWith(quick(path))
     expect(found(running)).toEqual({ urls: [a, b], stale: undefined })
@@ -37,7 +31,7 @@ describe('file', () => {
   })
 
   test('with a list for each service, by its own name or another', async () => {
-    const path = join(folder(), 'targets.yaml')
+    const path = join(makeFolder(), 'targets.yaml')
     writeFileSync(path, `shop: [${a}]\nother: [${b}]\n`)
     const services = { shop: { discover: quick(path) }, mine: { discover: quick(path, { service: 'other' }) } }
     const routes = { all: { match: 'ANY /*', service: 'shop' }, mine: { match: 'GET /mine', service: 'mine' } }
@@ -54,7 +48,7 @@ describe('file', () => {
   })
 
   test('renamed into place, linked anew further up, written in a burst', async () => {
-    const base = folder()
+    const base = makeFolder()
     const path = join(base, 'now', 'targets.json')
     for (const name of ['one', 'two']) mkdirSync(join(base, name))
     writeFileSync(join(base, 'one', 'targets.json'), JSON.stringify([a]))
@@ -80,7 +74,7 @@ describe('file', () => {
     ['a target that is none', `- ${b}\n- ftp://x`, '1 must be an origin'],
     ['an unknown key', `- { url: '${b}', wieght: 2 }`, '0 Unrecognized key'],
   ])('bad content keeps what was there before: %s', async (_, text, reason) => {
-    const path = join(folder(), 'targets.yaml')
+    const path = join(makeFolder(), 'targets.yaml')
     writeFileSync(path, `- ${a}`)
     const running = await startWith(quick(path))
     writeFileSync(path, text)
@@ -96,7 +90,7 @@ describe('file', () => {
 
   test('that is not there yet answers 503 and says why; then it serves, and outlives its removal', async () => {
     const backend = await named('a')
-    const path = join(folder(), 'targets.yaml')
+    const path = join(makeFolder(), 'targets.yaml')
     const running = await startWith(quick(path))
     expect(await ask(running)).toBe('503')
     const why = `service "shop" has no target to send to: file cannot look: ${path}: ENOENT`
@@ -111,7 +105,7 @@ describe('file', () => {
 
   test('a reload that leaves it as it is keeps source, targets and connections; the last that lets go ends it', async () => {
     const backend = await named('a')
-    const path = join(folder(), 'targets.yaml')
+    const path = join(makeFolder(), 'targets.yaml')
     writeFileSync(path, `- ${backend.origin}`)
     const running = await startWith(quick(path))
     await ask(running)

@@ -1,12 +1,10 @@
-import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { buffer } from 'node:stream/consumers'
 import type { FieldList } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
-import { onCleanup } from '../../../test/support/cleanup.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { startGateway } from '../../../test/support/gateway.ts'
+import { listening } from '../../../test/support/listening.ts'
 import { healthFault } from '../src/grpc-health.ts'
 import { health } from '../src/index.ts'
 
@@ -23,9 +21,7 @@ const notServing = Buffer.of(0, 0, 0, 0, 2, 8, 2)
 async function grpcServer() {
   const says: Says = { grpcStatus: '0', message: serving }
   const asked: { head: IncomingHttpHeaders; body: number[] }[] = []
-  const sessions = new Set<ServerHttp2Session>()
   const server = createServer()
-  server.on('session', session => void sessions.add(session))
   server.on('stream', (stream: ServerHttp2Stream, head) => {
     stream.on('error', () => {})
     void buffer(stream).then(body => {
@@ -40,15 +36,7 @@ async function grpcServer() {
       stream.end(says.message)
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const session of sessions) session.destroy()
-    await closed
-  })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, says, asked }
+  return { origin: (await listening(server)).origin, says, asked }
 }
 
 async function start(targets: readonly string[], grpc: unknown) {

@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { translate } from '../src/index.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+const folder = makeFolder()
 
 /** Nine lines, a service `s` and a rule `r`; sections begin in line 10. */
 async function translated(sections: string, rule = '', variables: Readonly<Record<string, string>> = {}) {

@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { makeFolder } from '../../../test/support/folder.ts'
 import { type Translation, translate } from '../src/index.ts'
 
-export const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+export const folder = makeFolder()
 
 interface Surrounding {
   readonly variables?: Readonly<Record<string, string>>

@@ -16,6 +16,7 @@ import {
 } from '../../../core/src/http2/raw-peer.fixture.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
+import { listening } from '../../support/listening.ts'
 import { exchange } from '../../support/wire.ts'
 import { http2Upstream, openSession, proxyTo, startHttp2Gateway } from './gateway.ts'
 
@@ -41,16 +42,7 @@ async function halting(text: string): Promise<{ origin: string; open: Set<Socket
     socket.on('error', () => {})
     socket.on('close', () => open.delete(socket))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of open) socket.destroy()
-    await closed
-  })
-  const address = server.address()
-  return { origin: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, open, asked: () => asked }
+  return { origin: (await listening(server)).origin, open, asked: () => asked }
 }
 
 const moments = {

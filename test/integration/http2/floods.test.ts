@@ -1,6 +1,4 @@
-import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import {
   block,
@@ -20,6 +18,7 @@ import {
 import { ask } from '../../../core/src/http2/server.fixture.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
+import { startUpstream } from '../../support/upstream.ts'
 import { exchange } from '../../support/wire.ts'
 import { openSession, proxyTo, startHttp2Gateway } from './gateway.ts'
 
@@ -30,21 +29,13 @@ const ENHANCE_YOUR_CALM = 11
 async function slowUpstream(): Promise<{ origin: string; waiting: Set<ServerResponse>; most(): number }> {
   const waiting = new Set<ServerResponse>()
   let most = 0
-  const server = createServer((request, response) => {
+  const { origin } = await startUpstream((request, response) => {
     if (request.url === '/ok') return void response.end('ok')
     waiting.add(response)
     most = Math.max(most, waiting.size)
     response.on('close', () => waiting.delete(response))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, waiting, most: () => most }
+  return { origin, waiting, most: () => most }
 }
 
 async function rawClient(port: number): Promise<RawPeer> {

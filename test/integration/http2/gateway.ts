@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream, type ServerOptions } from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import { expect } from 'vitest'
 import { type RawPeer, rawServer } from '../../../core/src/http2/raw-peer.fixture.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type LooseConfig, type RunningGateway, startGateway } from '../../support/gateway.ts'
+import { listening } from '../../support/listening.ts'
 import { http2Pools as pools } from '../../support/watched.ts'
 
 export { proxyTo } from '../../support/gateway.ts'
@@ -50,25 +50,12 @@ export async function http2Upstream(
   options: ServerOptions = {},
 ): Promise<string> {
   const server = createServer(options)
-  const sessions = new Set<{ destroy(): void }>()
-  server.on('session', session => {
-    sessions.add(session)
-    session.on('error', () => {})
-    session.on('close', () => sessions.delete(session))
-  })
+  server.on('session', session => session.on('error', () => {}))
   server.on('stream', (stream: ServerHttp2Stream, _headers, _flags, list) => {
     stream.on('error', () => {})
     onStream(stream, list)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const session of sessions) session.destroy()
-    await closed
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return (await listening(server)).origin
 }
 
 /** An upstream by hand, closed after the test. */

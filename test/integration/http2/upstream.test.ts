@@ -1,11 +1,7 @@
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import { createSecureServer, createServer, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   block,
   DATA,
@@ -18,35 +14,17 @@ import {
 } from '../../../core/src/http2/raw-peer.fixture.ts'
 import { ask } from '../../../core/src/http2/server.fixture.ts'
 import { createAuthority } from '../../support/certificates.ts'
-import { onCleanup } from '../../support/cleanup.ts'
+import { makeFolder } from '../../support/folder.ts'
+import { listening } from '../../support/listening.ts'
+import { startUpstream } from '../../support/upstream.ts'
 import { exchange } from '../../support/wire.ts'
 import { http2Upstream, openSession, proxyTo, rawHttp2Upstream, startHttp2Gateway } from './gateway.ts'
 
 const authority = await createAuthority()
 const { cert, key } = await authority.issue({ names: ['IP:127.0.0.1'] })
-const folder = await mkdtemp(join(tmpdir(), 'gateway-h2-'))
-afterAll(() => rm(folder, { recursive: true }))
+const folder = makeFolder()
 
 const http2 = (more: object = {}) => ({ service: { protocol: 'http2', ...more } })
-
-async function listening<S extends Http2Server | ReturnType<typeof createHttpsServer>>(
-  server: S,
-  path?: string,
-): Promise<number> {
-  const sessions = new Set<{ destroy(): void }>()
-  server.on('session', session => sessions.add(session))
-  server.on('secureConnection', socket => sessions.add(socket))
-  if (path === undefined) server.listen(0, '127.0.0.1')
-  else server.listen(path)
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const session of sessions) session.destroy()
-    await closed
-  })
-  return (server.address() as AddressInfo).port
-}
 
 describe('TLS', () => {
   test('HTTP/2 is agreed on by ALPN', async () => {
@@ -57,7 +35,7 @@ describe('TLS', () => {
       stream.respond()
       stream.end('secure')
     })
-    const origin = `https://127.0.0.1:${await listening(server)}`
+    const { origin } = await listening(server)
     const { port } = await startHttp2Gateway(proxyTo(origin, http2({ tls: { ca: authority.cert } })))
     expect((await exchange(port, 'GET /')).body).toBe('secure')
     expect(scheme).toBe('https')
@@ -68,7 +46,7 @@ describe('TLS', () => {
     ['that knows no ALPN', {}],
   ])('an upstream %s is not reached, and the log says why', async (_, options) => {
     const server = createHttpsServer({ cert, key, ...options }, (_request, response) => response.end('no'))
-    const origin = `https://127.0.0.1:${await listening(server)}`
+    const { origin } = await listening(server)
     const { port, log } = await startHttp2Gateway(proxyTo(origin, http2({ tls: { ca: authority.cert } })))
     const got = await exchange(port, 'GET /')
     expect(got.status).toBe(502)
@@ -78,7 +56,7 @@ describe('TLS', () => {
   })
 
   test('a certificate that is not trusted is refused', async () => {
-    const origin = `https://127.0.0.1:${await listening(createSecureServer({ cert, key }))}`
+    const { origin } = await listening(createSecureServer({ cert, key }))
     const { port } = await startHttp2Gateway(proxyTo(origin, http2()))
     expect((await exchange(port, 'GET /')).status).toBe(502)
   })
@@ -93,25 +71,14 @@ test('over a Unix socket', async () => {
     stream.respond()
     stream.end('local')
   })
-  await listening(server, path)
+  await listening(server, { path })
   const { port } = await startHttp2Gateway(proxyTo(`unix:${path}`, http2()))
   expect([(await exchange(port, 'GET /')).body, authorityGot]).toEqual(['local', 'localhost'])
 })
 
 test('an upstream that speaks HTTP/1.1 in clear text is not reached, and the log says why', async () => {
-  const { createServer: createHttpServer } = await import('node:http')
-  const server = createHttpServer((_request, response) => response.end('no'))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  const { port, log } = await startHttp2Gateway(
-    proxyTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, http2()),
-  )
+  const { origin } = await startUpstream((_request, response) => response.end('no'))
+  const { port, log } = await startHttp2Gateway(proxyTo(origin, http2()))
   expect((await exchange(port, 'GET /')).status).toBe(502)
   expect(log.all.some(line => line.message.includes("is the service's protocol 'http1'?"))).toBe(true)
 })

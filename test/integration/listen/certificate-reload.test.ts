@@ -1,9 +1,9 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigProblems } from '@gateway/core'
-import { afterAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createAuthority, type Issued } from '../../support/certificates.ts'
+import { makeFolder } from '../../support/folder.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { connect, requestText } from '../../support/wire.ts'
 import { certificateFor, connectTls, sessionFrom, tlsOver } from './tls-client.ts'
@@ -11,8 +11,7 @@ import { certificateFor, connectTls, sessionFrom, tlsOver } from './tls-client.t
 const authority = await createAuthority()
 const one = await authority.issue({ subject: '/CN=one', names: ['DNS:a.test'] })
 const two = await authority.issue({ subject: '/CN=two', names: ['DNS:a.test', 'DNS:b.test'] })
-const folder = await mkdtemp(join(tmpdir(), 'gateway-reload-'))
-afterAll(() => rm(folder, { recursive: true }))
+const folder = makeFolder()
 const files = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') }
 
 async function put({ certFile, keyFile }: Issued): Promise<void> {

@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { onCleanup } from '../../support/cleanup.ts'
+import { makeFolder } from '../../support/folder.ts'
 import { proxyTo, startGateway } from '../../support/gateway.ts'
 import { lineValue, without } from '../../support/message.ts'
 import { recordingBackend } from '../../support/upstream.ts'
@@ -271,9 +269,7 @@ describe('addresses', () => {
   })
 
   test('of targets may be Unix sockets', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'gateway-'))
-    onCleanup('upstreams', () => rm(folder, { recursive: true }))
-    const path = join(folder, 'an upstream.sock')
+    const path = join(makeFolder(), 'an upstream.sock')
     const backend = await recordingBackend(undefined, { path })
     const { port } = await startGateway(proxyTo(`unix:${path.replace(' ', '%20')}`))
     expect((await exchange(port, 'GET /over/unix')).body).toBe('hello')

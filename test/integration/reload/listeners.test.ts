@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { createGateway, type Gateway, GatewayError, silentLog } from '@gateway/core'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/free-port.ts'
+import { listening } from '../../support/listening.ts'
 import { rawUpstream } from '../../support/upstream.ts'
 import { connect, exchange, requestText, responseText } from '../../support/wire.ts'
 
@@ -23,12 +23,7 @@ async function start(listen: unknown, more: object = {}): Promise<Gateway> {
 }
 
 /** A port that somebody else has, until the test ends. */
-async function takenPort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, host)
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  return (server.address() as { port: number }).port
-}
+const takenPort = async (host = '127.0.0.1') => (await listening(createServer(), { host })).port
 
 const answers = async (port: number, host = '127.0.0.1') => {
   const client = await connect({ port, host })

@@ -1,7 +1,5 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { onCleanup } from '../../support/cleanup.ts'
+import { listening } from '../../support/listening.ts'
 import { acceptText, frame } from '../../support/websocket.ts'
 
 /**
@@ -9,7 +7,6 @@ import { acceptText, frame } from '../../support/websocket.ts'
  * events, and echoes what comes on a WebSocket.
  */
 export async function startBackend(name: string): Promise<number> {
-  const sockets = new Set<Socket>()
   const server = createServer((request, response) => {
     if (request.headers.accept === 'text/event-stream') {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: ${name}\n\n`)
@@ -17,7 +14,6 @@ export async function startBackend(name: string): Promise<number> {
     }
     request.resume().on('end', () => response.end(`${name} ${request.method} ${request.url}`))
   })
-  server.on('connection', socket => sockets.add(socket))
   server.on('upgrade', (request, socket) => {
     socket.write(acceptText(request.headers['sec-websocket-key'] ?? ''))
     socket.on('error', () => {}).on('end', () => socket.end())
@@ -29,13 +25,5 @@ export async function startBackend(name: string): Promise<number> {
       else socket.destroy()
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of sockets) socket.destroy()
-    await closed
-  })
-  return (server.address() as AddressInfo).port
+  return (await listening(server)).port
 }

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as core from '@gateway/core'
 import { loadConfigFile } from '../../../core/src/loader/load.ts'
-import { onCleanup } from '../../support/cleanup.ts'
+import { makeFolder } from '../../support/folder.ts'
 import type { LooseConfig } from '../../support/gateway.ts'
 
 /** A config file, loaded as the command line does it. What keeps it from loading rejects, with every problem. */
@@ -15,8 +14,7 @@ export async function loadFile(file: string): Promise<LooseConfig> {
 
 /** The same of YAML, with files beside it. */
 export async function loadYaml(text: string, files: Readonly<Record<string, string>> = {}): Promise<LooseConfig> {
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-yaml-'))
-  onCleanup('upstreams', async () => rmSync(folder, { recursive: true }))
+  const folder = makeFolder()
   const file = join(folder, 'gateway.yaml')
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
   writeFileSync(file, text)

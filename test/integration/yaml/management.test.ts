@@ -1,9 +1,7 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { onCleanup } from '../../support/cleanup.ts'
 import { startGateway } from '../../support/gateway.ts'
+import { listening } from '../../support/listening.ts'
 import { ask, textOf } from './ask.ts'
 import { startBackend } from './backend.ts'
 import { loadYaml, onFreePorts } from './load-yaml.ts'
@@ -29,9 +27,6 @@ test('management: how the gateway is, on a port of its own that has nothing else
 
 test.each(['grpc: { service: p.S }', 'backend: grpc', 'protocol: grpc'])('gRPC passes over HTTP/2: %s', async how => {
   const server = createServer((_request, response) => response.end('spoken to in HTTP/2'))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup('upstreams', async () => void server.close())
-  const [port = 0] = await start((server.address() as AddressInfo).port, `path: /p.S/*, ${how}`)
+  const [port = 0] = await start((await listening(server)).port, `path: /p.S/*, ${how}`)
   expect(await textOf(port, 'POST /p.S/M')).toBe('spoken to in HTTP/2')
 })

@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { container, startFakeEngine } from '../../../plugins/discovery/test/fake-engine.ts'
 import { createAuthority } from '../../support/certificates.ts'
-import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
+import { makeFolder } from '../../support/folder.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { startBackend } from './backend.ts'
 import { loadYaml, onFreePorts } from './load-yaml.ts'
@@ -62,8 +61,7 @@ test('docker: an engine over TLS, by the files of certPath', async () => {
   const { cert, key } = await authority.issue({ names: ['DNS:localhost'] })
   const engine = await startFakeEngine({ cert, key, ca: authority.cert, requestCert: true })
   engine.containers = [container('one', labels('shop', await startBackend('one')))]
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-certs-'))
-  onCleanup('upstreams', async () => rmSync(folder, { recursive: true }))
+  const folder = makeFolder()
   const client = await authority.issue({ subject: '/CN=gateway' })
   for (const [name, text] of Object.entries({ ca: authority.cert, cert: client.cert, key: client.key }))
     writeFileSync(join(folder, `${name}.pem`), text)

@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { createServer, get } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
 import { createAuthority } from '../../support/certificates.ts'
-import { onCleanup } from '../../support/cleanup.ts'
 import { openStream } from '../../support/event-client.ts'
 import { startGateway } from '../../support/gateway.ts'
+import { listening } from '../../support/listening.ts'
 import { startUpstream } from '../../support/upstream.ts'
 import { openWebSocket } from '../../support/websocket.ts'
 import { ask, textOf } from './ask.ts'
@@ -134,16 +133,12 @@ describe('TLS', () => {
     const { cert, key, certFile, keyFile } = await authority.issue({ names: ['DNS:gateway.test'] })
     const upstream = createServer({ cert, key, ca: authority.cert, requestCert: true }, (request, response) => {
       response.end(`over TLS to ${'authorized' in request.socket && request.socket.authorized}`)
-    }).listen(0, '127.0.0.1')
-    await once(upstream, 'listening')
-    onCleanup('upstreams', async () => {
-      upstream.closeAllConnections()
-      upstream.close()
     })
+    const upstreamPort = (await listening(upstream)).port
     const tls = `enabled: true, certFile: ${certFile}, keyFile: ${keyFile}, minVersion: "1.3"`
     const suites = 'cipherSuites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]'
     const [port = 0] = await start({
-      instances: [at((upstream.address() as AddressInfo).port, ', scheme: https')],
+      instances: [at(upstreamPort, ', scheme: https')],
       rules: ['path: /*, serviceName: a'],
       more: `  frontend: { http: { tls: { ${tls}, ${suites}, clientAuth: require, clientCAFile: ${authority.certFile} } } }
   backend: { http: { tls: { enabled: true, caFile: ${authority.certFile}, certFile: ${certFile}, keyFile: ${keyFile}, serverName: gateway.test } } }

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format, inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { makeFolder } from '../../../../test/support/folder.ts'
 import { recordingLog } from '../../../../test/support/log.ts'
 import { createGateway } from '../../gateway.ts'
 import { ConfigProblems } from '../problem.ts'
@@ -14,7 +14,7 @@ let file: string
 const log = recordingLog()
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'gateway-secret-'))
+  folder = makeFolder()
   file = join(folder, 'token')
   secretLogs.add(log)
 })
@@ -22,7 +22,6 @@ afterEach(() => {
   secretLogs.delete(log)
   vi.unstubAllEnvs()
   vi.restoreAllMocks()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 /** A new file at the path, by rename. */
