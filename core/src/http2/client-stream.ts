@@ -104,7 +104,6 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
   startWaiting(now: number): void {
     this.#waitingSince = now
     this.deadline = this.timeouts.connect === 0 ? 0 : now + this.timeouts.connect
-    deadlines.add(this)
   }
 
   onDeadline(): void {

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { GatewayError } from '../contract/errors.ts'
-import { deadlines } from '../http1/deadlines.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
 import { connect, createEndpoint, type Endpoint } from '../upstream/connect.ts'
 import type { PoolOptions, PoolStats } from '../upstream/pool.ts'
+import { WaitingLine } from '../upstream/waiting-line.ts'
 import { requestList } from './client-head.ts'
 import { type SessionOwner, UpstreamSession } from './client-session.ts'
 import { Http2ClientStream, type StreamQueue } from './client-stream.ts'
@@ -55,7 +55,7 @@ export class Http2Pool implements SessionOwner, StreamQueue {
   readonly #shaking = new Set<UpstreamSession>()
   /** What gives each connection attempt up. */
   readonly #connecting = new Set<() => void>()
-  readonly #queue = new Set<Http2ClientStream>()
+  readonly #queue = new WaitingLine<Http2ClientStream>()
   #streamsExpected = usualStreams
   #closing = false
   #destroyed = false
@@ -124,7 +124,7 @@ export class Http2Pool implements SessionOwner, StreamQueue {
     this.#closing = true
     this.#destroyed = true
     const error = new GatewayError('GATEWAY_SHUTTING_DOWN', `${this.origin}: the pool was destroyed`)
-    for (const stream of [...this.#queue]) this.#fail(stream, error)
+    this.#queue.failAll(error)
     for (const session of [...this.#sessions, ...this.#leaving, ...this.#shaking]) session.destroy(error)
     this.#settle()
   }
@@ -166,8 +166,7 @@ export class Http2Pool implements SessionOwner, StreamQueue {
   // For streams.
 
   leave(stream: Http2ClientStream): void {
-    deadlines.remove(stream)
-    this.#queue.delete(stream)
+    this.#queue.leave(stream)
     this.#settle()
   }
 
@@ -177,7 +176,8 @@ export class Http2Pool implements SessionOwner, StreamQueue {
       this.#connecting.size + this.#shaking.size > 0
         ? new GatewayError('GATEWAY_UPSTREAM_CONNECT_TIMEOUT', waited)
         : new GatewayError('GATEWAY_POOL_EXHAUSTED', `${waited}, all streams of ${this.#sessions.size} are in use`)
-    this.#fail(stream, error)
+    this.#queue.fail(stream, error)
+    this.#settle()
   }
 
   onUnprocessed(stream: Http2ClientStream): boolean {
@@ -206,8 +206,7 @@ export class Http2Pool implements SessionOwner, StreamQueue {
       const reason = `all streams of ${maxConnections} connections are in use, ${maxQueued} wait`
       return this.#failSoon(stream, 'GATEWAY_POOL_EXHAUSTED', reason)
     }
-    stream.startWaiting(now)
-    this.#queue.add(stream)
+    this.#queue.join(stream, now)
     this.#dialForQueue()
   }
 
@@ -254,17 +253,8 @@ export class Http2Pool implements SessionOwner, StreamQueue {
   /** Everybody who waits has hoped for this attempt, unless another is under way or a place may get free. */
   #onDialFailed(error: GatewayError): void {
     if (this.#connecting.size + this.#shaking.size + this.#sessions.size > 0) return
-    const now = performance.now()
-    // A timeout says nothing to a request that came later: it has its own time.
-    const timedOut = error.code === 'GATEWAY_UPSTREAM_CONNECT_TIMEOUT'
-    for (const stream of [...this.#queue]) {
-      if (!timedOut || (stream.deadline !== 0 && stream.deadline <= now)) this.#fail(stream, error)
-    }
-  }
-
-  #fail(stream: Http2ClientStream, error: GatewayError): void {
-    this.leave(stream)
-    stream.fail(error)
+    if (error.code === 'GATEWAY_UPSTREAM_CONNECT_TIMEOUT') this.#queue.failOverdue(error)
+    else this.#queue.failAll(error)
   }
 
   #failSoon(stream: Http2ClientStream, code: 'GATEWAY_POOL_EXHAUSTED' | 'GATEWAY_SHUTTING_DOWN', reason: string): void {

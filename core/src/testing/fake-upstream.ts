@@ -4,6 +4,7 @@ import { RequestStream, type StreamQueue } from '../http1/client-stream.ts'
 import type { Deadlines } from '../http1/deadlines.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
 import type { RequestPool } from '../upstream/target.ts'
+import { WaitingLine } from '../upstream/waiting-line.ts'
 import { FakeExchange } from './fake-exchange.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
@@ -31,7 +32,7 @@ export class FakePool implements RequestPool, StreamQueue {
   readonly #origin: string
   readonly #upstream: Upstream
   readonly #watch: UpstreamWatch
-  readonly #waiting = new Set<RequestStream>()
+  readonly #waiting: WaitingLine<RequestStream>
   readonly #exchanges = new Set<FakeExchange>()
   #onEmpty: (() => void)[] = []
 
@@ -39,6 +40,7 @@ export class FakePool implements RequestPool, StreamQueue {
     this.#origin = origin
     this.#upstream = upstream
     this.#watch = watch
+    this.#waiting = new WaitingLine(watch.deadlines)
   }
 
   get inFlight(): number {
@@ -46,23 +48,19 @@ export class FakePool implements RequestPool, StreamQueue {
   }
 
   request(request: ClientRequest, timeouts: AttemptTimeouts, handler: ClientStreamHandler): ClientStream {
-    const { deadlines } = this.#watch
     const stream = new RequestStream(request, timeouts, handler, this)
     const exchange = new FakeExchange(this.#origin, request, this.#watch, () => {
       this.#exchanges.delete(exchange)
       this.#settle()
     })
-    this.#waiting.add(stream)
-    stream.startWaiting(deadlines.now())
-    deadlines.add(stream)
+    this.#waiting.join(stream, this.#watch.deadlines.now())
     // A pool calls nobody back before it has returned.
     queueMicrotask(() => this.#connect(stream, exchange))
     return stream
   }
 
   leave(stream: RequestStream): void {
-    this.#watch.deadlines.remove(stream)
-    this.#waiting.delete(stream)
+    this.#waiting.leave(stream)
     this.#settle()
   }
 
@@ -97,8 +95,8 @@ export class FakePool implements RequestPool, StreamQueue {
   }
 
   #fail(stream: RequestStream, error: GatewayError): void {
-    this.leave(stream)
-    stream.fail(error)
+    this.#waiting.fail(stream, error)
+    this.#settle()
   }
 
   #settle(): void {

@@ -2,9 +2,9 @@ import type { LookupFunction, Socket } from 'node:net'
 import { GatewayError } from '../contract/errors.ts'
 import { ClientConnection, type ConnectionOwner } from '../http1/client-connection.ts'
 import { RequestStream, type StreamQueue } from '../http1/client-stream.ts'
-import { deadlines } from '../http1/deadlines.ts'
 import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler } from '../http1/wire.ts'
 import { connect, createEndpoint, type Endpoint, type UpstreamTls } from './connect.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 export interface PoolOptions {
   /**
@@ -71,8 +71,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
   readonly #idle: ClientConnection[] = []
   /** What gives each connection attempt up. */
   readonly #connecting = new Set<() => void>()
-  /** In order of arrival; a set, so that leaving costs the same wherever one stands. */
-  readonly #queue = new Set<RequestStream>()
+  readonly #queue = new WaitingLine<RequestStream>()
   /** Connections that were handed over after an upgrade and still stand. */
   #upgraded = 0
   #closing = false
@@ -140,7 +139,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
     this.#closing = true
     this.#destroyed = true
     const error = new GatewayError('GATEWAY_SHUTTING_DOWN', `${this.origin}: the pool was destroyed`)
-    for (const stream of [...this.#queue]) this.#fail(stream, error)
+    this.#queue.failAll(error)
     for (const connection of [...this.#connections]) connection.destroy(error)
     this.#settle()
   }
@@ -167,8 +166,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
 
   /** For streams. */
   leave(stream: RequestStream): void {
-    deadlines.remove(stream)
-    this.#queue.delete(stream)
+    this.#queue.leave(stream)
     this.#settle()
   }
 
@@ -179,7 +177,8 @@ export class Pool implements ConnectionOwner, StreamQueue {
       this.#connecting.size > 0
         ? new GatewayError('GATEWAY_UPSTREAM_CONNECT_TIMEOUT', waited)
         : new GatewayError('GATEWAY_POOL_EXHAUSTED', `${waited}, all ${this.#connections.size} in use`)
-    this.#fail(stream, error)
+    this.#queue.fail(stream, error)
+    this.#settle()
   }
 
   #takeIdle(now: number): ClientConnection | undefined {
@@ -206,9 +205,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
       )
       return
     }
-    stream.startWaiting(now)
-    deadlines.add(stream)
-    this.#queue.add(stream)
+    this.#queue.join(stream, now)
     this.#dialForQueue()
   }
 
@@ -238,15 +235,12 @@ export class Pool implements ConnectionOwner, StreamQueue {
 
   #onDialFailed(error: GatewayError): void {
     if (error.code === 'GATEWAY_UPSTREAM_CONNECT_TIMEOUT') {
-      // Says nothing to a request that came later and hoped for the same attempt: it has its own time.
-      const now = performance.now()
-      for (const stream of [...this.#queue])
-        if (stream.deadline !== 0 && stream.deadline <= now) this.#fail(stream, error)
+      this.#queue.failOverdue(error)
     } else {
       // No attempt belongs to a request: whoever stands first takes what comes first, also a failure, unless there are
       // attempts enough left for all.
-      const [first] = this.#queue
-      if (first !== undefined && this.#queue.size > this.#connecting.size) this.#fail(first, error)
+      const { first } = this.#queue
+      if (first !== undefined && this.#queue.size > this.#connecting.size) this.#queue.fail(first, error)
     }
     this.#dialForQueue()
     this.#settle()
@@ -266,7 +260,7 @@ export class Pool implements ConnectionOwner, StreamQueue {
       connection.close()
       return
     }
-    const [first] = this.#queue
+    const { first } = this.#queue
     if (first !== undefined) {
       this.leave(first)
       first.connect(connection, now)
@@ -281,11 +275,6 @@ export class Pool implements ConnectionOwner, StreamQueue {
   #retire(connection: ClientConnection): void {
     if (this.#idle.includes(connection)) connection.close()
     else connection.expiresAt = 0
-  }
-
-  #fail(stream: RequestStream, error: GatewayError): void {
-    this.leave(stream)
-    stream.fail(error)
   }
 
   #failSoon(stream: RequestStream, code: 'GATEWAY_POOL_EXHAUSTED' | 'GATEWAY_SHUTTING_DOWN', reason: string): void {
