@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../contract/errors.ts'
 import { HeadReader } from './head-reader.ts'
-import { messages } from './messages.ts'
+import { messages } from './messages.vectors.ts'
 import { parseRequestHead, parseResponseHead, requestHead, responseHead } from './parse-head.ts'
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Fields } from './fields.ts'
-import { answer, collect, serve } from './server-testing.ts'
+import { answer, collect, serve } from './server.fixture.ts'
 import type { ServerStream } from './wire.ts'
 
 const get = (path: string, ...fields: string[]) =>

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { answer, collect } from '../http1/server.fixture.ts'
 import {
   block,
   CONTINUATION,
@@ -17,7 +18,7 @@ import {
   uint32,
   WINDOW_UPDATE,
 } from './raw-peer.fixture.ts'
-import { answer, collect, type Http2Server, serve } from './server.fixture.ts'
+import { type Http2Server, serve } from './server.fixture.ts'
 
 // RFC 9113, frame by frame, in the order of its sections: what h2spec asks of a server, and where nghttp2 has it as the RFC.
 // Frames for a stream that is closed, and priorities (section 5.3.2 gave them up), it ignores, which the RFC allows.

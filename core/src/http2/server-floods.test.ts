@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
+import { answer, collect } from '../http1/server.fixture.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import {
   block,
@@ -20,7 +21,7 @@ import {
   uint32,
   WINDOW_UPDATE,
 } from './raw-peer.fixture.ts'
-import { answer, ask, collect, type Http2Server, serve } from './server.fixture.ts'
+import { ask, type Http2Server, serve } from './server.fixture.ts'
 
 const PROTOCOL_ERROR = 1
 const INTERNAL_ERROR = 2

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { deadlines } from '../http1/deadlines.ts'
 import { Fields } from '../http1/fields.ts'
 import type { HttpConnection } from '../http1/server-connection.ts'
-import type { BodySink, ServerStream } from '../http1/wire.ts'
+import type { ServerStream } from '../http1/wire.ts'
 import { RawPeer } from './raw-peer.fixture.ts'
 import { serveHttp2 } from './server.ts'
 import type { ServeHttp2Options } from './server-limits.ts'
@@ -121,22 +121,4 @@ export async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
   })
   const body = Buffer.concat(pieces).toString('latin1')
   return { status: Number(headers[':status']), headers, raw, body, trailers, informational }
-}
-
-/** Answers with a text, whatever the request. */
-export function answer(stream: ServerStream, text: string, status = 200, length = text.length): void {
-  stream.sendHead(status, '', new Fields(), length)
-  if (text !== '') stream.sendData(Buffer.from(text))
-  stream.sendEnd(undefined)
-}
-
-/** Reads the whole body, then calls back. */
-export function collect(stream: ServerStream, done: (body: Buffer, trailers: Fields | undefined) => void): void {
-  const pieces: Uint8Array[] = []
-  const sink: BodySink = {
-    onData: chunk => pieces.push(chunk) > 0,
-    onEnd: trailers => done(Buffer.concat(pieces), trailers),
-    onError() {},
-  }
-  stream.readBody(sink)
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { Fields } from '../http1/fields.ts'
+import { answer, collect } from '../http1/server.fixture.ts'
 import type { ServerStream } from '../http1/wire.ts'
 import {
   block,
@@ -21,7 +22,7 @@ import {
   uint32,
   WINDOW_UPDATE,
 } from './raw-peer.fixture.ts'
-import { answer, answerOf, ask, collect, serve } from './server.fixture.ts'
+import { answerOf, ask, serve } from './server.fixture.ts'
 
 const CANCEL = 8
 const INTERNAL_ERROR = 2

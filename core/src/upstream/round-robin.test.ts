@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { fakeTarget } from '../../../test/support/fake-target.ts'
 import type { Context } from '../contract/context.ts'
 import type { Target } from '../contract/hooks.ts'
 import { roundRobin } from './round-robin.ts'
@@ -7,15 +8,7 @@ import { roundRobin } from './round-robin.ts'
 const ctx = {} as Context
 
 const targetsOf = (weights: Readonly<Record<string, number>>): Target[] =>
-  Object.entries(weights).map(([url, weight]) => ({
-    url,
-    weight,
-    inFlight: 0,
-    priority: 0,
-    zone: undefined,
-    metadata: {},
-    available: true,
-  }))
+  Object.entries(weights).map(([url, weight]) => fakeTarget(url, { weight }))
 
 function picks(weights: Readonly<Record<string, number>>, count: number): string {
   const balancer = roundRobin()

@@ -1,12 +1,13 @@
 import type { Context, Target } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
+import { type FakeTarget, fakeTarget } from '../../../test/support/fake-target.ts'
 import { seeded } from '../../../test/support/seeded.ts'
 import { hash32 } from '../src/hash.ts'
 import { compileHashKey } from '../src/hash-key.ts'
 import { hashing, type MakeTable } from '../src/hash-table.ts'
 import { createMaglev } from '../src/maglev.ts'
 import { createRing } from '../src/ring.ts'
-import { chiSquare, type FakeTarget, fakeTarget, noContext, tally, targetsOf } from './support.ts'
+import { chiSquare, noContext, tally, targetsOf } from './support.ts'
 
 const keys = Array.from({ length: 20_000 }, (_, i) => hash32(`user-${i}`))
 const ring: MakeTable = targets => createRing(targets, { replicas: 150, bound: undefined })

@@ -1,8 +1,9 @@
 import type { ServiceView, Target } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
+import { type FakeTarget, fakeTarget } from '../../../test/support/fake-target.ts'
 import { type NarrowOptions, narrowing } from '../src/narrow.ts'
 import { type Warmth, warmUp } from '../src/slow-start.ts'
-import { type FakeTarget, fakeTarget, targetsOf } from './support.ts'
+import { targetsOf } from './support.ts'
 
 const defaults = { panicThreshold: 0, priorityThreshold: 0, zoneThreshold: 0.5 }
 

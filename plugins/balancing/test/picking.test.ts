@@ -1,10 +1,11 @@
 import { type Balancer, GatewayError, type Target } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
+import type { FakeTarget } from '../../../test/support/fake-target.ts'
 import { seeded } from '../../../test/support/seeded.ts'
 import { type Latencies, peakEwma } from '../src/ewma.ts'
 import { leastRequests } from '../src/least-requests.ts'
 import { weightedRandom } from '../src/random.ts'
-import { chiSquare, type FakeTarget, noContext, tally, targetsOf } from './support.ts'
+import { chiSquare, noContext, tally, targetsOf } from './support.ts'
 
 const picks = (balancer: Balancer, targets: readonly Target[], count: number) =>
   Array.from({ length: count }, () => balancer.pick(targets, noContext))

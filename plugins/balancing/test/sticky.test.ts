@@ -1,9 +1,10 @@
 import { balancing } from '@gateway/balancing'
 import { Secret } from '@gateway/core'
 import { describe, expect, test, vi } from 'vitest'
+import { fakeTarget } from '../../../test/support/fake-target.ts'
 import { StickyCookies } from '../src/sticky-cookie.ts'
 import { ask, backends, configOf, start, switchboard } from './gateway-support.ts'
-import { fakeTarget, targetsOf } from './support.ts'
+import { targetsOf } from './support.ts'
 
 const key = 'a key for tests'
 const byCookie = (cookie: object = {}) => ({ balancing: { sticky: { cookie } } })

@@ -1,17 +1,5 @@
 import type { Context, Target } from '@gateway/core'
-
-export type FakeTarget = { -readonly [Key in keyof Target]: Target[Key] }
-
-export const fakeTarget = (url: string, more: Partial<Target> = {}): FakeTarget => ({
-  url,
-  weight: 1,
-  inFlight: 0,
-  priority: 0,
-  zone: undefined,
-  metadata: {},
-  available: true,
-  ...more,
-})
+import { type FakeTarget, fakeTarget } from '../../../test/support/fake-target.ts'
 
 /** As the addresses of a cluster are: much alike. */
 export const targetsOf = (count: number, weightOf: (i: number) => number = () => 1): FakeTarget[] =>

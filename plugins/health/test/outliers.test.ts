@@ -1,5 +1,6 @@
 import { GatewayError, type Host, type Outcome, type ServiceView, silentLog, type Target } from '@gateway/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { fakeTarget } from '../../../test/support/fake-target.ts'
 import { watchOutliers } from '../src/outliers.ts'
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }))
@@ -16,16 +17,7 @@ const defaults = {
 
 function start(options: object = {}, urls: readonly string[] = ['a', 'b']) {
   const held = new Set<string>()
-  const target = (url: string): Target => ({
-    url,
-    weight: 1,
-    inFlight: 0,
-    priority: 0,
-    zone: undefined,
-    metadata: {},
-    available: true,
-  })
-  const targets = urls.map(target)
+  const targets = urls.map(url => fakeTarget(url))
   const holdOut = ({ url }: Target) => {
     held.add(url)
     return () => void held.delete(url)

@@ -10,24 +10,13 @@ import {
   get,
   HEADERS,
   post,
-  RawPeer,
   RST_STREAM,
   uint32,
 } from '../../../core/src/http2/raw-peer.fixture.ts'
-import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { listening } from '../../support/listening.ts'
 import { exchange } from '../../support/wire.ts'
-import { http2Upstream, openSession, proxyTo, startHttp2Gateway } from './gateway.ts'
-
-async function rawClient(port: number): Promise<RawPeer> {
-  const peer = await RawPeer.connect(port)
-  onCleanup('clients', async () => {
-    peer.socket.destroy()
-    await peer.gone()
-  })
-  return peer
-}
+import { http2Upstream, openSession, proxyTo, rawClient, startHttp2Gateway } from './gateway.ts'
 
 /** An upstream of HTTP/1.1 that says so much and no more, and counts the connections it has. */
 async function halting(text: string): Promise<{ origin: string; open: Set<Socket>; asked(): number }> {

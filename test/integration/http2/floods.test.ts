@@ -10,17 +10,16 @@ import {
   get,
   HEADERS,
   PING,
-  RawPeer,
+  type RawPeer,
   RST_STREAM,
   SETTINGS,
   uint32,
 } from '../../../core/src/http2/raw-peer.fixture.ts'
 import { ask } from '../../../core/src/http2/server.fixture.ts'
-import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startUpstream } from '../../support/upstream.ts'
 import { exchange } from '../../support/wire.ts'
-import { openSession, proxyTo, startHttp2Gateway } from './gateway.ts'
+import { openSession, proxyTo, rawClient, startHttp2Gateway } from './gateway.ts'
 
 const PROTOCOL_ERROR = 1
 const ENHANCE_YOUR_CALM = 11
@@ -36,15 +35,6 @@ async function slowUpstream(): Promise<{ origin: string; waiting: Set<ServerResp
     response.on('close', () => waiting.delete(response))
   })
   return { origin, waiting, most: () => most }
-}
-
-async function rawClient(port: number): Promise<RawPeer> {
-  const peer = await RawPeer.connect(port)
-  onCleanup('clients', async () => {
-    peer.socket.destroy()
-    await peer.gone()
-  })
-  return peer
 }
 
 /** Writes as fast as the server takes it, in pieces of many frames. */

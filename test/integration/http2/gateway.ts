@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream, type ServerOptions } from 'node:http2'
 import { expect } from 'vitest'
-import { type RawPeer, rawServer } from '../../../core/src/http2/raw-peer.fixture.ts'
+import { RawPeer, rawServer } from '../../../core/src/http2/raw-peer.fixture.ts'
 import { onCleanup } from '../../support/cleanup.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type LooseConfig, type RunningGateway, startGateway } from '../../support/gateway.ts'
@@ -42,6 +42,16 @@ export async function openSession(port: number, settings: object = {}): Promise<
   })
   await once(session, 'remoteSettings')
   return session
+}
+
+/** A client by hand, gone after the test. */
+export async function rawClient(port: number): Promise<RawPeer> {
+  const peer = await RawPeer.connect(port)
+  onCleanup('clients', async () => {
+    peer.socket.destroy()
+    await peer.gone()
+  })
+  return peer
 }
 
 /** A node:http2 server, closed after the test. */

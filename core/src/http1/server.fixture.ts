@@ -138,9 +138,9 @@ export class RawClient {
 }
 
 /** Answers with a text, whatever the request. */
-export function answer(stream: ServerStream, text: string, status = 200): void {
-  stream.sendHead(status, '', new Fields(), text.length)
-  stream.sendData(Buffer.from(text))
+export function answer(stream: ServerStream, text: string, status = 200, length = text.length): void {
+  stream.sendHead(status, '', new Fields(), length)
+  if (text !== '') stream.sendData(Buffer.from(text))
   stream.sendEnd(undefined)
 }
 
