@@ -14,7 +14,14 @@ test('who pings and reads no answer is owed one of them', async () => {
       take = done
     },
   })
-  const end = new End({ stream, isServer: true, deflate: undefined, maxMessageSize: 1_024, onBytes: () => {} })
+  const end = new End({
+    stream,
+    isServer: true,
+    deflate: undefined,
+    maxMessageSize: 1_024,
+    onBytes: () => {},
+    now: () => 0,
+  })
   const text = end.messages().next()
   for (let i = 0; i < 1_000; i++) stream.push(frame(9, `${i}`.padStart(100, ' '), { mask: true }), 'latin1')
   stream.push(frame(1, 'after them', { mask: true }), 'latin1')
