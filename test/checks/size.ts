@@ -6,7 +6,7 @@ import { globSync, readFileSync } from 'node:fs'
  * crafts (wire, router, pools, tunnels), without the command line, its loader, lints, plans, workers and what it asks a gateway, without
  * what a config takes from its environment, and without tests and the test kit.
  */
-const kernelLimit = 6_950
+const kernelLimit = 7_100
 const fileLimit = 450
 
 const lines = (file: string) => readFileSync(file, 'utf8').split('\n').length - 1
