@@ -154,11 +154,19 @@ function readRoute(name: string, item: unknown, schema: RouteSchema, reading: Ro
     requestHeaders: read.requestHeaders as HeaderRules | undefined,
     responseHeaders: read.responseHeaders as HeaderRules | undefined,
     options,
-    hooks: Object.fromEntries(
-      Object.keys(hookShape).flatMap(hook => (item[hook] === undefined ? [] : [[hook, item[hook]]])),
-    ) as RouteHooks,
+    hooks: readHooks(item),
   }
 }
+
+function readHooks(item: Readonly<Record<string, unknown>>): RouteHooks {
+  const given = hookNames.filter(name => item[name] !== undefined)
+  return given.length === 0 ? noHooks : (Object.fromEntries(given.map(name => [name, item[name]])) as RouteHooks)
+}
+
+const hookNames = Object.keys(hookShape)
+// One for all, since most routes have none; so with the lists below.
+const noHooks: RouteHooks = {}
+const none: never[] = []
 
 const foundRoute = z.strictObject({ ...routeShape, ...hookShape })
 type RouteSchema = z.ZodObject<typeof routeShape & typeof hookShape>
@@ -302,7 +310,8 @@ function checkPrefix(prefix: string, pattern: Pattern, path: ConfigPath, report:
 }
 
 function readHosts(host: string | string[] | undefined, path: ConfigPath, report: Report): string[] {
-  const hosts = host === undefined ? [] : Array.isArray(host) ? host : [host]
+  if (host === undefined) return none
+  const hosts = Array.isArray(host) ? host : [host]
   return hosts.flatMap((text, index) => {
     const parsed = parseHostPattern(text)
     if (typeof parsed === 'string') return [text]
@@ -312,7 +321,8 @@ function readHosts(host: string | string[] | undefined, path: ConfigPath, report
 }
 
 function readPredicates(table: Readonly<Record<string, Predicate>> | undefined): FieldPredicate[] {
-  return Object.entries(table ?? {}).map(([name, is]) => {
+  if (table === undefined) return none
+  return Object.entries(table).map(([name, is]) => {
     if (is instanceof RegExp) return { name, pattern: is }
     if (typeof is === 'string') return { name, value: is }
     return is ? { name } : { name, not: true }

@@ -75,7 +75,7 @@ export function compileRoute(
   const byService = others.length === 0 ? noServices : new Map<string, CompiledRoute>()
   const compiled: CompiledRoute = {
     name: model.name,
-    plugins: active.map(plugin => plugin.name),
+    plugins: active.length === 0 ? none : active.map(plugin => plugin.name),
     action: action ?? { kind: 'reply', reply: { status: 500 } },
     byService,
     neededSlots: neededSlots(active),
@@ -87,7 +87,7 @@ export function compileRoute(
     onPreflight: forward('onPreflight'),
     onRequestBody: forward('onRequestBody'),
     onAttempt: forward('onAttempt'),
-    onAttemptEnd: [...(service?.observers ?? none), ...onAttemptEnd],
+    onAttemptEnd: joined(service?.observers ?? none, onAttemptEnd),
     onResponse: backward('onResponse'),
     onResponseBody: backward('onResponseBody'),
     onTunnel,
@@ -100,14 +100,15 @@ export function compileRoute(
     byService.set(other.name, {
       ...compiled,
       action: { ...action, service: other },
-      onAttemptEnd: [...other.observers, ...onAttemptEnd],
+      onAttemptEnd: joined(other.observers, onAttemptEnd),
     })
   }
   return compiled
 }
 
-/** One for all, since most routes go to one service or none. */
+// One for all, since most routes go to one service or none, and few plugins need another's slot.
 const noServices = new Map<string, CompiledRoute>()
+const noSlots: ReadonlyMap<string, number> = new Map()
 
 function askPlugin(
   plugin: RoutePlugin,
@@ -167,7 +168,8 @@ function checkStreams(active: readonly RoutePlugin[], { name, options }: RouteMo
   }
 }
 
-function neededSlots(active: readonly RoutePlugin[]): Map<string, number> {
+function neededSlots(active: readonly RoutePlugin[]): ReadonlyMap<string, number> {
+  if (!active.some(({ definition }) => definition.needs !== undefined)) return noSlots
   const needed = new Map<string, number>()
   for (const [position, { definition }] of active.entries()) {
     for (const slot of definition.needs ?? []) if (!needed.has(slot.name)) needed.set(slot.name, position)
@@ -177,6 +179,7 @@ function neededSlots(active: readonly RoutePlugin[]): Map<string, number> {
 
 /** One for all, since most lists of most routes are empty. */
 const none: never[] = []
+const joined = <T>(a: readonly T[], b: readonly T[]): readonly T[] => (a.length + b.length === 0 ? none : [...a, ...b])
 
 function steps<H extends keyof RouteHooks>(chain: readonly Link[], hook: H): Step<NonNullable<RouteHooks[H]>>[] {
   if (!chain.some(({ hooks }) => hooks[hook] !== undefined)) return none
