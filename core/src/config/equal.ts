@@ -22,15 +22,14 @@ export function equal(a: unknown, b: unknown, depth = 0): boolean {
   return types.isUint8Array(a) && types.isUint8Array(b) && Buffer.compare(a, b) === 0
 }
 
-/** Without lists of the keys: a reload of 10,000 routes compares tens of thousands of objects. */
+/** Without lists of the keys, since a reload of 10,000 routes compares tens of thousands of objects. Plain ones inherit none. */
 function sameFields(a: Record<string, unknown>, b: Record<string, unknown>, depth: number): boolean {
   let fields = 0
   for (const key in a) {
-    if (!Object.hasOwn(a, key)) continue
     if (!Object.hasOwn(b, key) || !equal(a[key], b[key], depth + 1)) return false
     fields++
   }
-  for (const key in b) if (Object.hasOwn(b, key)) fields--
+  for (const _ in b) fields--
   return fields === 0
 }
 

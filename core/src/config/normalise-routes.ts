@@ -13,7 +13,7 @@ import { type ConfigPath, didYouMean, isRecord, parse, type Report } from './iss
 import type { FieldPredicate, GivenTimeouts, Model, RouteAction, RouteModel, RouteTimeouts } from './model.ts'
 import type { PluginList } from './normalise-plugins.ts'
 import { type Reach, reachOf, readListenerNames } from './normalise-reach.ts'
-import { entries, readOptions, withOptionsOf } from './normalise-services.ts'
+import { readOptions, readTable, withOptionsOf } from './normalise-services.ts'
 import { hookShape, routeShape } from './schema.ts'
 
 /** A route as it was written, and what was made of it. */
@@ -60,14 +60,15 @@ export function* readRoutes(value: unknown, reading: RouteReading): Sliced<[Rout
   const names = new Set<string>()
   const reread = rereader(schemas, reading)
   for (const table of tables) {
-    yield* each(entries(table, 'routes', report), ([name, item]) => {
+    const items = readTable(table, 'routes', report)
+    yield* each(Object.keys(items), name => {
       if (names.has(name)) {
         const message = `two tables have a route "${name}": rename one`
         report({ code: 'CONFIG_DUPLICATE_ROUTE', message, path: ['routes', name] })
       }
-      names.add(name)
+      if (tables.length > 1) names.add(name)
       const old = before?.routes.get(name)
-      const route = (old && reread(old, item)) ?? readNew(name, item)
+      const route = (old && reread(old, items[name])) ?? readNew(name, items[name])
       if (route === undefined) return
       routes.push(route.model)
       read.set(name, route)

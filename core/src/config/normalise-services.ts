@@ -10,7 +10,7 @@ import { serviceShape, targetSpec } from './schema.ts'
 export function* readServices(value: unknown, plugins: PluginList, report: Report): Sliced<ServiceModel[]> {
   const schema = withOptionsOf(plugins, 'serviceOptions', serviceShape)
   const services: ServiceModel[] = []
-  for (const [name, given] of entries(value, 'services', report)) {
+  for (const [name, given] of Object.entries(readTable(value, 'services', report))) {
     yield
     const item = snapshot(given)
     const path = ['services', name]
@@ -108,9 +108,11 @@ export function readOptions(
   return options
 }
 
-export function entries(value: unknown, key: string, report: Report): [string, unknown][] {
-  if (value === undefined) return []
-  if (isRecord(value)) return Object.entries(value)
-  report({ code: 'CONFIG_INVALID_VALUE', message: `must be an object: { name: { … } }`, path: [key] })
-  return []
+/** Of services or routes, by name. */
+export function readTable(value: unknown, key: string, report: Report): Readonly<Record<string, unknown>> {
+  if (isRecord(value)) return value
+  if (value !== undefined) {
+    report({ code: 'CONFIG_INVALID_VALUE', message: `must be an object: { name: { … } }`, path: [key] })
+  }
+  return {}
 }
