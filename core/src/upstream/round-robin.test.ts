@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fakeTarget } from '../../../test/support/fake-target.ts'
 import type { Context } from '../contract/context.ts'
@@ -7,7 +8,7 @@ import { roundRobin } from './round-robin.ts'
 // The balancer asks nothing of a request.
 const ctx = {} as Context
 
-const targetsOf = (weights: Readonly<Record<string, number>>): Target[] =>
+const targetsOf = (weights: Readonly<Record<string, number>> | readonly number[]): Target[] =>
   Object.entries(weights).map(([url, weight]) => fakeTarget(url, { weight }))
 
 function picks(weights: Readonly<Record<string, number>>, count: number): string {
@@ -27,6 +28,23 @@ test('unequal weights take turns in proportion, none of them in a row longer tha
   expect(picks({ a: 0.2, b: 0.1 }, 6)).toBe('abaaba')
   const many = picks({ a: 3, b: 2, c: 1 }, 600)
   expect(['a', 'b', 'c'].map(name => many.split(name).length - 1)).toEqual([300, 200, 100])
+})
+
+test('whoever is picked has the most credit, by an account for each target', () => {
+  const weights = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 12 })
+  const property = fc.property(weights, given => {
+    const balancer = roundRobin()
+    const targets = targetsOf(given)
+    const total = given.reduce((sum, weight) => sum + weight, 0)
+    const credits = given.map(() => 0)
+    for (let pick = 0; pick < 3 * total; pick++) {
+      for (const [i, weight] of given.entries()) credits[i] = (credits[i] ?? 0) + weight
+      const picked = Number(balancer.pick(targets, ctx)?.url)
+      expect(credits[picked]).toBe(Math.max(...credits))
+      credits[picked] = (credits[picked] ?? 0) - total
+    }
+  })
+  fc.assert(property, { seed: 7, numRuns: 200 })
 })
 
 test('no targets, no pick', () => {
