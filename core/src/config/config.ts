@@ -268,6 +268,11 @@ interface ServiceBase<P> {
     key?: string | Secret
     serverName?: string
     minVersion?: 'TLSv1.2' | 'TLSv1.3'
+    /**
+     * Whether certificate and name are verified. Without, whoever stands between gateway and target reads and answers
+     * requests, and a lint says so: give `ca` instead, and `serverName` where the name is another. Default true.
+     */
+    verify?: boolean
   }
 }
 export type Service<P> = ServiceBase<P> & KeyedOptions<P, 'service'>

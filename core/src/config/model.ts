@@ -134,6 +134,7 @@ export interface TlsModel {
   readonly key?: string | undefined
   readonly serverName?: string | undefined
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+  readonly verify?: boolean | undefined
 }
 
 export interface FieldPredicate {

@@ -227,6 +227,7 @@ export const serviceShape = {
         .optional(),
       serverName: z.string().optional(),
       minVersion: z.literal(['TLSv1.2', 'TLSv1.3']).optional(),
+      verify: z.boolean().optional(),
     })
     .optional(),
 }

@@ -32,6 +32,15 @@ test('a lint may be silenced or made an error, by its code', async () => {
   expect(await told({ ...config, lint: { CONFIG_UNUSED_SERVICE: 'error' } })).toEqual([`error ${message}`])
 })
 
+test('targets that may show any certificate', async () => {
+  const [route, targets] = [{ match: 'GET /', service: 'a' }, ['https://a']]
+  const config = { services: { a: { targets, tls: { verify: false } } }, routes: { r: route } }
+  expect(await told(config)).toEqual([
+    'warning CONFIG_TLS_UNVERIFIED services.a.tls.verify: any certificate is taken, so whoever is on the way reads and answers requests: name an authority in `ca` instead',
+  ])
+  expect(await told({ ...config, services: { a: { targets, tls: { verify: true } } } })).toEqual([])
+})
+
 test('routes that are never chosen, and those that only their names tell apart', async () => {
   const found = await told({
     routes: {

@@ -9,6 +9,7 @@ import { literalSecrets } from './secrets.ts'
 import { bufferedStreams } from './streams.ts'
 import { bodyTimeouts } from './timeouts.ts'
 import { unusedPlugins, unusedServices } from './unused.ts'
+import { unverifiedTargets } from './unverified.ts'
 
 const lints: readonly Lint[] = [
   routeConflicts,
@@ -19,6 +20,7 @@ const lints: readonly Lint[] = [
   bodyTimeouts,
   inlineSecrets,
   literalSecrets,
+  unverifiedTargets,
 ]
 
 /** What the gateway would refuse, or the operator has asked for. */

@@ -86,9 +86,9 @@ describe('https', () => {
     expect(stream.untouched).toBe(true)
   })
 
-  test('rejectUnauthorized: false takes any certificate', async () => {
+  test('verify: false takes any certificate', async () => {
     const server = await upstream(forever, {}, { key: pem('a.key'), cert: pem('a.crt') })
-    const to = pool(server.origin, { tls: { rejectUnauthorized: false, serverName: 'other.test' } })
+    const to = pool(server.origin, { tls: { verify: false, serverName: 'other.test' } })
     expect((await send(to).response.over()).body).toBe('hello')
   })
 

@@ -14,8 +14,8 @@ export interface UpstreamTls {
   /** Name to ask for (SNI) and to find in the certificate; the origin's host when absent. */
   readonly serverName?: string | undefined
   readonly minVersion?: SecureVersion | undefined
-  /** False switches verification off: only for tests and for networks that are trusted whole. Default true. */
-  readonly rejectUnauthorized?: boolean | undefined
+  /** False takes any certificate, of any name. Default true. */
+  readonly verify?: boolean | undefined
 }
 
 export interface EndpointOptions {
@@ -104,7 +104,7 @@ function tlsDial(
   })
   // RFC 6066 section 3: an address is no server name.
   const servername = tls.serverName ?? (isIP(host) === 0 ? host : '')
-  const rejectUnauthorized = tls.rejectUnauthorized ?? true
+  const rejectUnauthorized = tls.verify ?? true
   const options = { ...target, secureContext, servername, rejectUnauthorized, ALPNProtocols: [alpn] }
   return () => connectTls(options)
 }

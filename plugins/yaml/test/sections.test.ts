@@ -80,6 +80,12 @@ rateLimitStorage: { default: shared, stores: { shared: { type: redis }, other: {
       ', rateLimit: { requestsPerSecond: 0.5, burst: 3 }',
       ["rateLimit: { limit: 1, window: '2000ms', burst: 3, scope: 'service', name: 'r' }"],
     ],
+    [
+      'targets whose certificates are not verified, and others',
+      'backend: { http: { tls: { enabled: true, insecureSkipVerify: true } } }',
+      '',
+      ['tls: { verify: false }'],
+    ],
     ['any origin', 'cors: { enabled: true }', '', ["cors({ origins: '*', maxAge: '86400s' })"]],
     [
       'a circuit with the defaults of the Go program',

@@ -55,11 +55,20 @@ describe('TLS', () => {
     expect(failure?.message).toMatch(/ALPN|application protocol/i)
   })
 
-  test('a certificate that is not trusted is refused', async () => {
-    const { origin } = await listening(createSecureServer({ cert, key }))
-    const { port } = await startHttp2Gateway(proxyTo(origin, http2()))
-    expect((await exchange(port, 'GET /')).status).toBe(502)
-  })
+  test.each(['http1', 'http2'])(
+    '%s: a certificate that is not trusted is refused, unless any is taken',
+    async protocol => {
+      const server = createSecureServer({ cert, key, allowHTTP1: true }, (_request, response) => response.end())
+      const { origin } = await listening(server)
+      const statusWith = async (tls: object) => {
+        const { port } = await startHttp2Gateway(proxyTo(origin, http2({ protocol, tls })))
+        return (await exchange(port, 'GET /')).status
+      }
+      expect([await statusWith({}), await statusWith({ verify: true }), await statusWith({ verify: false })]).toEqual([
+        502, 502, 200,
+      ])
+    },
+  )
 })
 
 test('over a Unix socket', async () => {

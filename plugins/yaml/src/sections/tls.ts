@@ -79,12 +79,6 @@ export const backendTlsTable = table({
 
 /** The `tls` of a service. Its files are read when the config is loaded. */
 export function backendTls(tls: GivenOf<typeof backendTlsTable>, gateway: Builder): Input {
-  if (tls.insecureSkipVerify?.value) {
-    gateway.problems.unsupported(
-      tls.insecureSkipVerify,
-      'certificates are always verified; name their authority in rootCAFile',
-    )
-  }
   const key = tls.clientKeyFile ?? tls.keyFile
   return {
     ca: contentOf(tls.rootCAFile ?? tls.caFile, gateway),
@@ -92,6 +86,7 @@ export function backendTls(tls: GivenOf<typeof backendTlsTable>, gateway: Builde
     key: key && call('@gateway/core', 'secret.file', [key], key.node),
     serverName: tls.serverName,
     minVersion: tls.minVersion && tlsVersion(tls.minVersion, gateway),
+    verify: tls.insecureSkipVerify?.value ? tls.insecureSkipVerify.map(() => false) : undefined,
   }
 }
 
