@@ -54,7 +54,9 @@ const atWork = routeShape.refine(({ store, coalesce }) => store || coalesce, {
   error: 'leaves nothing to do without `coalesce`: write `coalesce: true` as well, or `cache: false`',
 })
 
-export const routeSchema = z.union([z.boolean(), purgeSchema, atWork])
+export const routeSchema = z.union([z.boolean(), purgeSchema, atWork], {
+  error: 'must be true, false, options without `purge`, or `purge` alone',
+})
 
 export type RouteOptions = z.output<typeof routeShape>
 export type KeyOptions = z.output<typeof keySchema>

@@ -305,6 +305,10 @@ test.each([
     { store: false },
     'leaves nothing to do without `coalesce`: write `coalesce: true` as well, or `cache: false` (routes.some.cache.store)',
   ],
+  [
+    { purge: { token: 'x' }, ttl: '1m' },
+    'must be true, false, options without `purge`, or `purge` alone (routes.some.cache)',
+  ],
   [{ purge: { tokn: 'x' } }, 'unknown key "tokn" (routes.some.cache.purge.tokn)\n  did you mean "token"?'],
 ])('options by which it would do nothing are refused: %j', async (options: object, message) => {
   const some = { match: 'POST /', reply: { status: 204 }, cache: options }
