@@ -326,7 +326,7 @@ export class ClientConnection implements StreamConnection, DeadlineOwner, Decode
     stream.finish()
     // A request still on its way (an early response) would stand before the next one.
     const sent = this.#writer.ended && socket.writableLength === 0
-    if (clean && sent && this.#reusable && this.#over === undefined && socket.readableLength === 0) {
+    if (clean && sent && this.#reusable && this.#over === undefined && !this.#reader.waiting) {
       if (socket.isPaused()) this.#reader.resume()
       this.#owner.onIdle(this)
     } else {

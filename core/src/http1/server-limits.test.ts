@@ -194,6 +194,39 @@ describe('back-pressure', () => {
     expect(drains).toBeGreaterThan(10)
   })
 
+  test('a sink that pauses gets what came byte by byte meanwhile in few pieces', async () => {
+    const bytes = Buffer.from(Array.from({ length: 3_000 }, (_, i) => 97 + (i % 26)))
+    const pieces: string[] = []
+    const paused = Promise.withResolvers<ServerStream>()
+    const ended = Promise.withResolvers<void>()
+    await using server = await serve(stream => {
+      stream.readBody({
+        onData(chunk) {
+          pieces.push(Buffer.from(chunk).toString('latin1'))
+          paused.resolve(stream)
+          return pieces.length > 1
+        },
+        onEnd: () => ended.resolve(),
+        onError: ended.reject,
+      })
+    })
+    const client = await server.client()
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\na')
+    const stream = await paused.promise
+    const [socket] = server.sockets
+    for (const byte of bytes.subarray(1).toString('latin1')) {
+      const { bytesRead = 0 } = socket ?? {}
+      client.send(byte)
+      while (socket?.bytesRead === bytesRead) await new Promise(resolve => setImmediate(resolve))
+    }
+    stream.resumeBody()
+    await ended.promise
+    expect(pieces.join('')).toBe(bytes.toString('latin1'))
+    expect(pieces.length).toBeLessThan(5)
+    answer(stream, 'done')
+    await client.until('done')
+  })
+
   test('a sink that pauses stops the reading, and gets every byte in order', async () => {
     const size = 16 * 1024 * 1024
     let received = 0

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import { SmallPieces } from './small-pieces.ts'
 
 /**
  * Bytes of one read at most. Measured (test/bench/PROFILE.md): from 24 to 60 KB an upload costs little more than half of
@@ -45,6 +46,7 @@ interface PieceSink {
 export class SocketReader {
   readonly #socket: Socket
   readonly #onBytes: (bytes: Buffer) => void
+  readonly #small: SmallPieces
   /** Where the next read goes. */
   #buffer = shared
   /** Within a read: its bytes are only lent. */
@@ -58,6 +60,7 @@ export class SocketReader {
   constructor(socket: Socket, onBytes: (bytes: Buffer) => void) {
     this.#socket = socket
     this.#onBytes = onBytes
+    this.#small = new SmallPieces(socket, socket.readableHighWaterMark)
     socket.on('data', onBytes)
     readInto(
       socket,
@@ -65,6 +68,11 @@ export class SocketReader {
       length => this.#onRead(length),
       () => this.#nextBuffer(),
     )
+  }
+
+  /** Bytes have been read that `onBytes` has not been given. */
+  get waiting(): boolean {
+    return this.#socket.readableLength > 0 || this.#small.any
   }
 
   /**
@@ -76,12 +84,14 @@ export class SocketReader {
   }
 
   resume(): void {
+    this.#small.flush()
     this.#socket.resume()
   }
 
   /** The socket goes to somebody else, as if it had never been read in another way than by 'data' events. */
   stop(): void {
     this.#stopped = true
+    this.#small.release()
     this.#socket.off('data', this.#onBytes)
   }
 

@@ -5,11 +5,11 @@ import { BodyClock } from '../http1/body-clock.ts'
 import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
 import type { Fields } from '../http1/fields.ts'
 import type { ServerOptions } from '../http1/server-options.ts'
+import { SmallPieces } from '../http1/small-pieces.ts'
 import type { BodySink, Peer, ServerStream, ServerStreamHandler } from '../http1/wire.ts'
 import { fieldObject, pushFields } from './field-list.ts'
 import type { Http2RequestHead } from './request-head.ts'
 import { resetStream } from './reset.ts'
-import { SmallFrames } from './small-frames.ts'
 import { trailersOf } from './trailers.ts'
 
 /** What a stream needs of its connection. */
@@ -44,7 +44,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   readonly #h2: ServerHttp2Stream
   readonly #connection: StreamConnection
   /** Of a request with a body. */
-  #frames: SmallFrames | undefined
+  #small: SmallPieces | undefined
   #sink: BodySink | undefined
   #clock: BodyClock | undefined
   #bodyError: GatewayError | undefined
@@ -83,7 +83,8 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     h2.on('close', () => this.#onClose())
     h2.on('drain', () => this.#onDrain())
     if (!this.#received) {
-      this.#frames = new SmallFrames(h2)
+      // The window of the stream is not to open before somebody reads.
+      this.#small = new SmallPieces(h2, 0)
       h2.on('trailers', (_headers, _flags, list) => {
         this.#trailers = trailersOf(list)
       })
@@ -207,7 +208,7 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
     this.#headSent = true
     this.#over = true
     this.#detached = true
-    this.#frames?.release()
+    this.#small?.release()
     this.#connection.streamDetached()
     this.#h2.respond(list)
     return { socket: this.#h2, head: new Uint8Array() }
@@ -253,12 +254,12 @@ export class Http2ServerStream implements ServerStream, DeadlineOwner {
   }
 
   #read(): void {
-    this.#frames?.flush()
+    this.#small?.flush()
     this.#h2.on('data', (chunk: Buffer) => this.#onData(chunk))
   }
 
   #flow(): void {
-    this.#frames?.flush()
+    this.#small?.flush()
     this.#h2.resume()
   }
 
