@@ -195,10 +195,9 @@ export class Fields implements Iterable<[name: string, value: string]> {
     const named = this.getKnown(known.connection)
     if (named === undefined) return
     if (named !== 'keep-alive' && named !== 'close') {
-      for (const option of named.split(',')) {
-        const name = option.trim()
-        if (name !== '' && !lasting.test(name)) this.delete(name)
-      }
+      // By field, of which there are few: a list of thousands of names would cost more than all else about a request.
+      const names = new Set(named.split(',').map(option => option.trim().toLowerCase()))
+      for (const [name] of [...this]) if (names.has(name.toLowerCase()) && !lasting.test(name)) this.delete(name)
     }
     this.removeKnown(1 << known.connection)
   }
