@@ -225,6 +225,7 @@ export class Http2ClientStream implements ClientStream, BodyReader, DeadlineOwne
     if (this.#h2 !== h2 || this.#inBody) return
     const now = performance.now()
     this.#session?.heard(now)
+    if (status > 599) return this.#giveUp(this.#error('GATEWAY_UPSTREAM_INVALID', `the status ${status}`))
     const { method, upgrade } = this.request
     const fields = fieldsOf(list)
     if (upgrade !== undefined && status >= 200 && status < 300) return this.#handOver(h2, upgrade, fields)

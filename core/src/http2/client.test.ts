@@ -321,6 +321,7 @@ describe('a response', () => {
       ],
     ],
     ['101', [[':status', '101']]],
+    ['a status that HTTP/1.1 has none of', [[':status', '600']]],
   ])('with %s is invalid', async (_, fields) => {
     await using server = await rawServer(async peer => {
       await peer.until(HEADERS, 1)
