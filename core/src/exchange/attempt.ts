@@ -145,6 +145,8 @@ export class UpstreamAttempt implements Attempt, ClientStreamHandler, ResponseSo
     const body = new Readable({
       read: () => {
         if (this.#sink !== undefined) return stream.resumeBody()
+        // There is no upstream to say so.
+        if (stream.expectsContinue && exchange.upload === undefined) stream.sendInformational(100, undefined)
         this.#uploadTo({ sendData: chunk => body.push(chunk), sendEnd: () => void body.push(null) })
       },
     })

@@ -543,6 +543,19 @@ describe('a connector', () => {
     expect(await client.rest()).toContain('!\r\n0\r\n\r\n')
   })
 
+  test('that reads the body of a client that waits for 100 Continue has it told to send', async () => {
+    const running = await start(async (_ctx, _attempt, body) => ({
+      status: 200,
+      headers: fields(),
+      body: (body as Readable).pipe(new PassThrough()),
+    }))
+    const client = await connect(running.port)
+    client.send(requestText('POST /', ['Expect: 100-continue', 'Content-Length: 4', 'Connection: close']))
+    expect((await client.response()).start).toBe('HTTP/1.1 100 Continue')
+    client.send('body')
+    expect(await client.response()).toMatchObject({ status: 200, body: 'body' })
+  })
+
   test('a large body passes with what memory there is, both ways', async () => {
     const size = 48 << 20
     let most = 0
