@@ -111,6 +111,18 @@ test('plugins judge the client, not the proxy', async () => {
   expect(asked).toEqual(['203.0.113.9', '203.0.113.8'])
 })
 
+test('connections of one IPv6 network are counted together', async () => {
+  const gateway = await start({ limits: { connectionsPerClient: 1 } })
+  const v6 = (source: string) => `PROXY TCP6 ${source} 2001:db8::1 1 2\r\n`
+  const first = await connect(gateway.port)
+  first.send(v6('2001:db8:1:2::3') + requestText('GET /'))
+  expect(await clientOf(first)).toBe('2001:db8:1:2::3')
+  expect(await rawRequest(gateway.port, v6('2001:db8:1:2:ffff::4') + request)).toBe('')
+  const other = await connect(gateway.port)
+  other.send(v6('2001:db8:1:3::3') + request)
+  expect(await clientOf(other)).toBe('2001:db8:1:3::3')
+})
+
 test('connections are counted by client, and counted out', async () => {
   const gateway = await start({ limits: { connectionsPerClient: 1 } })
   const first = await connect(gateway.port)
