@@ -10,7 +10,7 @@ import { Exchange, type ExchangeEvents } from './exchange.ts'
 import { applyFieldRules } from './field-rules.ts'
 import { cutOff, finish, logFailure } from './finish.ts'
 import { forward } from './forward.ts'
-import { prepareForwarding, resolveClient, takeHop } from './forwarded.ts'
+import { dropClaims, prepareForwarding, resolveClient, takeHop } from './forwarded.ts'
 import { asGatewayError, pluginFailure, reasonOf } from './plugin-failure.ts'
 import { problemReply } from './problem.ts'
 import { redirectReply } from './redirect.ts'
@@ -62,8 +62,7 @@ function enterRoute(exchange: Exchange): void {
 function takeRoute(exchange: Exchange, compiled: CompiledRoute, pattern: Pattern): void {
   exchange.compiled = compiled
   exchange.pattern = pattern
-  // Before any hook: Connection would take along what a plugin writes in a field that the client names there.
-  exchange.headers.removeNamed()
+  dropClaims(exchange)
   const { deadlines } = exchange.runtime
   // A preflight that nobody answered is routed a second time.
   deadlines.remove(exchange)

@@ -108,6 +108,7 @@ export class Exchange implements Context, Member, ServerStreamHandler {
   newer: Member | undefined
 
   #client: Client | undefined
+  #isTrusted: boolean | undefined
   #params: Readonly<Record<string, string>> | undefined
   #controller: AbortController | undefined
   #aborted: GatewayError | undefined
@@ -151,6 +152,12 @@ export class Exchange implements Context, Member, ServerStreamHandler {
 
   useService(name: string): void {
     this.compiled = routeTo(this.compiled, name)
+  }
+
+  /** Whoever sent it may say who its client is. */
+  get isTrusted(): boolean {
+    this.#isTrusted ??= this.entry.trusts(this.stream.peer.address)
+    return this.#isTrusted
   }
 
   get params(): Readonly<Record<string, string>> {

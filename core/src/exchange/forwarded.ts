@@ -14,7 +14,7 @@ import type { Exchange } from './exchange.ts'
 export function resolveClient(exchange: Exchange): Client {
   const { peer, fields } = exchange.stream
   const own = new ResolvedClient(peer.address, peer.secure ? 'https' : 'http', peer)
-  if (!exchange.entry.trusts(peer.address)) return own
+  if (!exchange.isTrusted) return own
   const forwardedFor = fields.get('x-forwarded-for')
   const chain = (forwardedFor ?? '').split(',')
   let address = own.address
@@ -52,26 +52,31 @@ export function hopAddress(text: string): string {
   return plainAddress(bracketed ?? (/^\d+\.\d+\.\d+\.\d+:\d+$/.test(text) ? text.slice(0, text.indexOf(':')) : text))
 }
 
-const shadowed = [
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-prefix',
-  'x-real-ip',
-  'x-request-id',
-]
+const shadowed = /^x-(?:forwarded-.*|real-ip|request-id)$/i
 
 /** Drops what a server could read as one of the gateway's fields: CGI-style readers take `_` for `-`, in any place. */
 function dropShadows(fields: Fields): void {
   if (!fields.mayHaveUnderscore()) return
   let found: string[] | undefined
   fields.forEach(name => {
-    if (!name.includes('_') || !shadowed.includes(name.replaceAll('_', '-').toLowerCase())) return
+    if (!name.includes('_') || !shadowed.test(name.replaceAll('_', '-'))) return
     found ??= []
     found.push(name)
   })
   for (const name of found ?? []) fields.delete(name)
+}
+
+/**
+ * Takes from a request what its client has no right to say, before any hook reads it: what only a trusted proxy may
+ * (Forwarded, X-Real-IP, all that begins with X-Forwarded-), what could be read as that, and what Connection names, or a
+ * client could be rid of a field that a hook sets.
+ */
+export function dropClaims({ headers: fields, isTrusted }: Exchange): void {
+  fields.removeNamed()
+  dropShadows(fields)
+  if (isTrusted) return
+  fields.removeKnown((1 << known['x-real-ip']) | (1 << known.forwarded))
+  fields.removeBeginning('x-forwarded-')
 }
 
 /** What the gateway writes in any case. */
@@ -88,22 +93,17 @@ const claims = own | (1 << known['x-forwarded-host']) | (1 << known.forwarded)
  * In place: from here on `ctx.headers` is what the upstream sees.
  */
 export function prepareForwarding(exchange: Exchange): void {
-  const { headers: fields, stream, client } = exchange
+  const { headers: fields, stream, client, isTrusted } = exchange
   const { address } = stream.peer
   const authority = fields.getKnown(known.host) ?? exchange.host
   fields.removeHopByHop()
-  dropShadows(fields)
   let chain = address
-  if (exchange.entry.trusts(address)) {
+  if (isTrusted) {
     // One line, since some readers look at the first alone and would miss the hop that counts.
     const before = fields.getKnown(known['x-forwarded-for'])
     if (before !== undefined && before !== '') chain = `${before}, ${address}`
     fields.removeKnown(own)
-  } else {
-    fields.removeKnown(claims)
-    fields.delete('X-Forwarded-Port')
-    fields.delete('X-Forwarded-Prefix')
-  }
+  } else fields.removeKnown(claims)
   fields.appendOwn(known['x-forwarded-for'], 'X-Forwarded-For', chain)
   if (authority !== '' && fields.getKnown(known['x-forwarded-host']) === undefined) {
     fields.appendOwn(known['x-forwarded-host'], 'X-Forwarded-Host', authority)

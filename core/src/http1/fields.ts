@@ -217,6 +217,19 @@ export class Fields implements Iterable<[name: string, value: string]> {
     this.#mask &= ~mask
   }
 
+  /** Removes every line whose name is longer than `start`, lower-case, and begins with it. */
+  removeBeginning(start: string): void {
+    const { length } = start
+    const table = this.#table
+    for (let i = 0; i < table.length; i += fieldWidth) {
+      const at = table[i + 1] ?? 0
+      if ((table[i + 2] ?? 0) - at > length && sameName(this.#head, at, at + length, start)) table[i] = removed
+    }
+    for (let i = this.#added.length - 2; i >= 0; i -= 2) {
+      if (this.#added[i]?.slice(0, length).toLowerCase() === start) this.#added.splice(i, 2)
+    }
+  }
+
   /** {@link append} for the gateway's own lines: what the caller knows, the name's number and that both are clean, is not found out again. */
   appendOwn(id: FieldId, name: string, value: string): void {
     this.#added.push(name, value)

@@ -98,6 +98,7 @@ describe('a request', () => {
     'X_Forwarded_Prefix: /evil',
     'X_Real_IP: 6.6.6.6',
     'X-Real_IP: 6.6.6.6',
+    'X_Forwarded_User: evil',
     'X_Request_ID: evil',
     'X-Request_Id: evil',
   ])('loses %s, which a server could take for the gateway’s own', async line => {

@@ -1,3 +1,4 @@
+import type { Context } from '@gateway/core'
 import { describe, expect, test } from 'vitest'
 import { all, forwarded } from '../../support/forwarded.ts'
 import { proxyTo, startGateway } from '../../support/gateway.ts'
@@ -10,6 +11,7 @@ const uuid = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/
 
 describe('who the client is', () => {
   const made = ['x-forwarded-for', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded']
+  const others = ['x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-user', 'x-forwarded-ssl']
   const claims = [
     'X-Forwarded-For: 6.6.6.6, 7.7.7.7',
     'X-Forwarded-For: 8.8.8.8',
@@ -18,13 +20,28 @@ describe('who the client is', () => {
     'X-Forwarded-Host: evil.test',
     'X-Forwarded-Port: 443',
     'X-Forwarded-Prefix: /evil',
+    'X-Forwarded-User: root',
+    'x-forwarded-ssl: on',
     'Forwarded: for=6.6.6.6;proto=https',
   ]
 
   test('says nobody else where none is trusted', async () => {
     const request = await forwarded(claims)
     expect(all(request, ...made)).toEqual(['127.0.0.1', '127.0.0.1', 'http', 'gateway.test', ''])
-    expect(all(request, 'x-forwarded-port', 'x-forwarded-prefix')).toEqual(['', ''])
+    expect(all(request, ...others)).toEqual(['', '', '', ''])
+  })
+
+  test('says nobody to a hook either, which may say what it likes', async () => {
+    let seen: string[] = []
+    const backend = await recordingBackend()
+    const onRequest = ({ headers }: Context) => {
+      seen = [...headers].map(([name]) => name)
+      headers.set('X-Forwarded-User', 'alice')
+    }
+    const { port } = await startGateway(proxyTo(backend.origin, { route: { onRequest } }))
+    await exchange(port, 'GET /', [...claims, 'X_Forwarded_User: root'])
+    expect(seen).toEqual(['Host', 'Connection'])
+    expect(all(backend.only, 'x-forwarded-user', 'x-forwarded-prefix')).toEqual(['alice', ''])
   })
 
   test('says nobody who is not among the trusted', async () => {
@@ -41,7 +58,7 @@ describe('who the client is', () => {
       'evil.test',
       'for=6.6.6.6;proto=https',
     ])
-    expect(all(request, 'x-forwarded-port', 'x-forwarded-prefix')).toEqual(['443', '/evil'])
+    expect(all(request, ...others)).toEqual(['443', '/evil', 'root', 'on'])
     // One line: readers that look at the first line alone would miss the hop that counts.
     expect(lineValues(request.lines, 'x-forwarded-for').length).toBe(1)
   })
