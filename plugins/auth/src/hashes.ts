@@ -50,22 +50,28 @@ export function isSha256Of(text: string, digest: Buffer): boolean {
   return timingSafeEqual(Buffer.from(sha256Hex(text), 'hex'), digest)
 }
 
+/** That may wait: all together, and those of one client, or its guesses would keep all others out. */
+const mostWaiting = 64
+const mostOfOne = 32
+
 /**
  * Scrypt is meant to be dear, so that guessing is: two at a time leave the thread pool room for the rest of the gateway,
  * and a short queue keeps a flood of guesses from growing into memory.
  */
 export class ScryptQueue {
   #running = 0
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: { readonly client: string; readonly go: () => void }[] = []
 
-  /** Undefined: too many wait already. Compares in constant time. */
+  /** Undefined: too many wait already, or too many of this client. Compares in constant time. */
   async verify(
     text: string,
     { salt, digest, cost }: CredentialHash & { kind: 'scrypt' },
+    client: string,
   ): Promise<boolean | undefined> {
     if (this.#running >= 2) {
-      if (this.#waiting.length >= 64) return undefined
-      await new Promise<void>(resolve => this.#waiting.push(resolve))
+      const own = this.#waiting.filter(one => one.client === client)
+      if (this.#waiting.length >= mostWaiting || own.length >= mostOfOne) return undefined
+      await new Promise<void>(go => this.#waiting.push({ client, go }))
     } else this.#running++
     try {
       return timingSafeEqual(await derive(text, salt, digest.length, cost), digest)
@@ -73,7 +79,7 @@ export class ScryptQueue {
       // The place is handed on as it is.
       const next = this.#waiting.shift()
       if (next === undefined) this.#running--
-      else next()
+      else next.go()
     }
   }
 }

@@ -195,9 +195,12 @@ describe('Basic', () => {
     const known = parseHash(scrypted('x'))
     if (known?.kind !== 'scrypt') throw new Error('not parsed')
     const queue = new ScryptQueue()
-    const flood = await Promise.all(Array.from({ length: 80 }, () => queue.verify('y', known)))
-    expect(flood).toEqual([...Array(66).fill(false), ...Array(14).fill(undefined)])
-    expect(await Promise.all([queue.verify('x', known), queue.verify('y', known)])).toEqual([true, false])
+    const flood = ['a', 'b', 'c'].flatMap(client => Array.from({ length: 40 }, () => queue.verify('y', known, client)))
+    const answers = await Promise.all(flood)
+    const refused = [...Array(6).fill(undefined), ...Array(32).fill(false), ...Array(8).fill(undefined)]
+    // Two at once, 32 of each client, and no more when two clients have filled it.
+    expect(answers).toEqual([...Array(34).fill(false), ...refused, ...Array(40).fill(undefined)])
+    expect(await Promise.all(['x', 'y'].map(guess => queue.verify(guess, known, 'a')))).toEqual([true, false])
   })
 
   test('a fast hash of a password is no config', async () => {

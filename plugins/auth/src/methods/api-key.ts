@@ -1,3 +1,4 @@
+import { clientNetwork } from '@gateway/core'
 import { BoundedCache } from '../bounded-cache.ts'
 import { credentialsIn } from '../credentials.ts'
 import { isSha256Of, type ScryptQueue, sha256Hex } from '../hashes.ts'
@@ -31,7 +32,7 @@ export function apiKeyMethod(host: MethodHost, options: ApiKeyOptions, scrypts: 
     name: 'apiKey',
     scheme: scheme ?? 'ApiKey',
     find: ctx => inHeader(ctx) ?? elsewhere(ctx),
-    verify(key) {
+    verify(key, ctx) {
       if (key.length > mostCharacters) return new Refusal(401, 'it is too long for a key')
       const { byDigest, byName } = file?.value ?? inline
       const digest = sha256Hex(key)
@@ -41,12 +42,12 @@ export function apiKeyMethod(host: MethodHost, options: ApiKeyOptions, scrypts: 
       const named = byName.get(key.slice(0, Math.max(0, key.indexOf('.'))))
       if (named === undefined) return new Refusal(401, 'there is no such key')
       if (verified.get(digest) === named) return admitted(named, host.clock.now())
-      return verifySlowly(key, digest, named)
+      return verifySlowly(key, digest, named, clientNetwork(ctx.client.address))
     },
   }
 
-  async function verifySlowly(key: string, digest: string, holder: KnownHolder): Promise<Verdict> {
-    const good = holder.hash.kind === 'scrypt' && (await scrypts.verify(key, holder.hash))
+  async function verifySlowly(key: string, digest: string, holder: KnownHolder, client: string): Promise<Verdict> {
+    const good = holder.hash.kind === 'scrypt' && (await scrypts.verify(key, holder.hash, client))
     if (good === undefined) return new Refusal(503, 'too many hashes are being worked out')
     if (!good) return new Refusal(401, 'the key is not the one of that name')
     verified.set(digest, holder)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { clientNetwork } from '@gateway/core'
 import { BoundedCache } from '../bounded-cache.ts'
 import { credentialsIn } from '../credentials.ts'
 import { type ScryptQueue, sha256Hex } from '../hashes.ts'
@@ -22,21 +23,26 @@ export function basicMethod(host: MethodHost, { users }: BasicOptions, scrypts: 
     name: 'basic',
     scheme: 'Basic',
     find: credentialsIn({ header: 'Authorization', scheme: 'Basic' }),
-    verify(credentials) {
+    verify(credentials, ctx) {
       const pair = decode(credentials)
       if (pair === undefined) return new Refusal(401, 'it is not base64 of name, colon and password in UTF-8')
       const [name, password] = pair
       const user = known.get(name)
       const digest = sha256Hex(salt + credentials)
       if (user !== undefined && verified.get(digest) === user) return admitted(user, host.clock.now())
-      return verifySlowly(password, digest, user)
+      return verifySlowly(password, digest, user, clientNetwork(ctx.client.address))
     },
   }
 
-  async function verifySlowly(password: string, digest: string, user: KnownHolder | undefined): Promise<Verdict> {
+  async function verifySlowly(
+    password: string,
+    digest: string,
+    user: KnownHolder | undefined,
+    client: string,
+  ): Promise<Verdict> {
     // As long for a name that nobody has, so that the time does not tell who there is.
     const { hash } = user ?? anybody ?? {}
-    const good = hash?.kind === 'scrypt' && (await scrypts.verify(password, hash))
+    const good = hash?.kind === 'scrypt' && (await scrypts.verify(password, hash, client))
     if (good === undefined) return new Refusal(503, 'too many hashes are being worked out')
     if (!good || user === undefined) return new Refusal(401, 'there is no such user, or the password is another')
     verified.set(digest, user)
