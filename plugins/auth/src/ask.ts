@@ -74,7 +74,8 @@ async function readText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-function placeOf(url: string): string {
+/** For logs and messages: without the query, which may hold secrets. */
+export function placeOf(url: string): string {
   const { origin, pathname } = new URL(url)
   return `${origin}${pathname}`
 }

@@ -149,7 +149,7 @@ describe('fetched keys', () => {
     async (_name, bad, reason) => {
       const keys = await service(bad)
       const slow = { timeout: bad.length === 0 || reason.source.includes('50 ms') ? 50 : '5s' }
-      const { verify, advance, token } = await remote(keys, slow)
+      const { verify, advance, token } = await remote(keys, { jwks: `${keys.url}?code=s3cret`, ...slow })
       const mine = await token(one, 'one')
       expect(await verify(mine)).toBe('503 there are no keys to verify it with')
       const [line] = verify.host.log.all
@@ -166,6 +166,7 @@ describe('fetched keys', () => {
         'keys for tokens could not be fetched, those fetched before stay in use',
       )
       expect(await verify(mine)).toBe('alice')
+      expect(JSON.stringify(verify.host.log.all)).not.toContain('s3cret')
     },
   )
 

@@ -1,5 +1,5 @@
 import type { Log } from '@gateway/core'
-import { askJson } from '../ask.ts'
+import { askJson, placeOf } from '../ask.ts'
 import type { KeySource } from './key-ring.ts'
 import { keysInJson, type VerificationKey } from './keys.ts'
 
@@ -85,7 +85,7 @@ export class RemoteKeys implements KeySource {
       this.#content = content
       this.#fetchedAt = this.#now()
       this.#dueAt = this.#fetchedAt + cacheMs * 0.75
-      if (this.#failures > 0) this.#log.info('keys can be fetched again', { url: this.#options.url })
+      if (this.#failures > 0) this.#log.info('keys can be fetched again', { url: placeOf(this.#options.url) })
       this.#failures = 0
     } catch (error) {
       if (this.#closing.signal.aborted) return
@@ -102,8 +102,9 @@ export class RemoteKeys implements KeySource {
     const document = await this.#ask(url)
     const set = issuers === undefined ? document : await this.#ask(this.#keysUrl(document, issuers))
     const { keys, faults } = keysInJson(set, { symmetric: false })
-    if (keys.length === 0) throw new Error(`${url}: no usable key${faults.length > 0 ? `: ${faults.join('; ')}` : ''}`)
-    if (faults.length > 0) this.#log.debug('keys were passed over', { url, faults })
+    if (keys.length === 0)
+      throw new Error(`${placeOf(url)}: no usable key${faults.length > 0 ? `: ${faults.join('; ')}` : ''}`)
+    if (faults.length > 0) this.#log.debug('keys were passed over', { url: placeOf(url), faults })
     return keys
   }
 
@@ -112,7 +113,7 @@ export class RemoteKeys implements KeySource {
   }
 
   #keysUrl({ issuer, jwks_uri: url }: Readonly<Record<string, unknown>>, issuers: readonly string[]): string {
-    const from = this.#options.url
+    const from = placeOf(this.#options.url)
     if (typeof issuer !== 'string' || !issuers.includes(issuer)) {
       throw new Error(`${from}: it is the metadata of another issuer, ${JSON.stringify(issuer)}`)
     }
