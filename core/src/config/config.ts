@@ -167,6 +167,11 @@ export interface Listener<Name extends string = string> {
     dotSegments?: 'refuse' | 'resolve'
     /** `//`. Default merge. */
     emptySegments?: 'refuse' | 'keep' | 'merge'
+    /**
+     * `;` and what follows it in a segment. `refuse` is for routes that guard paths of servlet containers, which take
+     * `/admin;x/users` for `/admin/users`. Default keep.
+     */
+    parameters?: 'refuse' | 'keep'
   }
 }
 

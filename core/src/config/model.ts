@@ -89,6 +89,7 @@ export interface PathOptions {
   readonly encodedSlashes: 'refuse' | 'keep'
   readonly dotSegments: 'refuse' | 'resolve'
   readonly emptySegments: 'refuse' | 'keep' | 'merge'
+  readonly parameters: 'refuse' | 'keep'
 }
 
 export interface PluginModel {

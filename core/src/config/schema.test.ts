@@ -92,7 +92,7 @@ describe('listener', () => {
           settingsRate: 5,
         },
       },
-      paths: { encodedSlashes: 'refuse', dotSegments: 'refuse', emptySegments: 'merge' },
+      paths: { encodedSlashes: 'refuse', dotSegments: 'refuse', emptySegments: 'merge', parameters: 'keep' },
     })
   })
 

@@ -297,6 +297,7 @@ const paths = z.strictObject({
   encodedSlashes: z.literal(['refuse', 'keep']).default('refuse'),
   dotSegments: z.literal(['refuse', 'resolve']).default('refuse'),
   emptySegments: z.literal(['refuse', 'keep', 'merge']).default('merge'),
+  parameters: z.literal(['refuse', 'keep']).default('keep'),
 })
 
 const pem = z.string().min(1)

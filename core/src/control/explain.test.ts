@@ -125,6 +125,13 @@ describe('hints and notes', () => {
     expect(hintOf('http://h.test:8080//list', { listen })).toBeUndefined()
   })
 
+  test('a semicolon where the listener refuses it', () => {
+    const listen = { port: 8080, paths: { parameters: 'refuse' } }
+    expect(hintOf('/list;x', { listen })).toBe(
+      "paths: { parameters: 'keep' } on the listener lets its semicolon through",
+    )
+  })
+
   test('routes for other hosts only', () => {
     const only = { match: 'GET /', host: 'a.test', reply }
     const { refusal } = explainOffline({ routes: { only } }, { method: 'GET', url: 'http://b.test/' })

@@ -110,6 +110,7 @@ function pathHint(url: string, options: PathOptions): string | undefined {
     return `paths: { encodedSlashes: 'keep' } on the listener lets it through as data`
   if (lets({ dotSegments: 'resolve' })) return `paths: { dotSegments: 'resolve' } on the listener resolves it`
   if (lets({ emptySegments: 'merge' })) return `paths: { emptySegments: 'merge' } on the listener merges the slashes`
+  if (lets({ parameters: 'keep' })) return `paths: { parameters: 'keep' } on the listener lets its semicolon through`
   const encoded = encodeURI(path.toWellFormed()).replace(/%25(?=[\dA-Fa-f]{2})/g, '%')
   return typeof canonicalPath(encoded, options) === 'string' ? `a client has to send it as ${encoded}` : undefined
 }

@@ -7,7 +7,7 @@ const keepSlashes: PathOptions = { ...defaultPathOptions, encodedSlashes: 'keep'
 const resolve: PathOptions = { ...defaultPathOptions, dotSegments: 'resolve' }
 const keepEmpty: PathOptions = { ...defaultPathOptions, emptySegments: 'keep' }
 const refuseEmpty: PathOptions = { ...defaultPathOptions, emptySegments: 'refuse' }
-const lax: PathOptions = { encodedSlashes: 'keep', dotSegments: 'resolve', emptySegments: 'keep' }
+const lax: PathOptions = { encodedSlashes: 'keep', dotSegments: 'resolve', emptySegments: 'keep', parameters: 'keep' }
 
 describe('canonicalPath', () => {
   it.each([
@@ -185,6 +185,7 @@ describe('canonicalPath', () => {
     encodedSlashes: fc.constantFrom<PathOptions['encodedSlashes'][]>('refuse', 'keep'),
     dotSegments: fc.constantFrom<PathOptions['dotSegments'][]>('refuse', 'resolve'),
     emptySegments: fc.constantFrom<PathOptions['emptySegments'][]>('refuse', 'keep', 'merge'),
+    parameters: fc.constantFrom<PathOptions['parameters'][]>('refuse', 'keep'),
   })
 
   it('is idempotent, and what it accepts holds nothing that it is there to keep out', () => {
@@ -198,6 +199,7 @@ describe('canonicalPath', () => {
         expect(seen).not.toMatch(/(?:^|\/)\.{1,2}(?:[/;]|$)/)
         if (chosen.encodedSlashes === 'refuse') expect(path).not.toContain('%2F')
         if (chosen.emptySegments !== 'keep') expect(path).not.toContain('//')
+        if (chosen.parameters === 'refuse') expect(seen).not.toContain(';')
       }),
       { numRuns: 3_000 },
     )

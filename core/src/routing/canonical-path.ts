@@ -8,6 +8,8 @@ export interface PathOptions {
   readonly dotSegments: 'refuse' | 'resolve'
   /** `//` within the path. `keep` is for object stores whose keys hold empty segments. */
   readonly emptySegments: 'refuse' | 'keep' | 'merge'
+  /** `;` in a segment, plain or encoded. A servlet container leaves it out with what follows, and sees another path. */
+  readonly parameters: 'refuse' | 'keep'
 }
 
 /**
@@ -19,6 +21,7 @@ export const defaultPathOptions: PathOptions = {
   encodedSlashes: 'refuse',
   dotSegments: 'refuse',
   emptySegments: 'merge',
+  parameters: 'keep',
 }
 
 // RFC 3986 pchar without `%`, no empty segment, and no segment that begins with a dot (few do: those take the slow way).
@@ -38,6 +41,7 @@ const refuse = (what: string) => new GatewayError('GATEWAY_BAD_PATH', `the path 
  * @returns the path, or a GATEWAY_BAD_PATH that says what is wrong with it
  */
 export function canonicalPath(raw: string, options: PathOptions = defaultPathOptions): string | GatewayError {
+  if (options.parameters === 'refuse' && /;|%3B/i.test(raw)) return refuse('holds a semicolon')
   return ordinary.test(raw) ? raw : canonicalise(raw, options)
 }
 

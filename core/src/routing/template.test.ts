@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalPath } from './canonical-path.ts'
+import { canonicalPath, defaultPathOptions } from './canonical-path.ts'
 import { type Pattern, parsePattern, rawParams } from './pattern.ts'
 import { fillTemplate, parseTemplate, type Template } from './template.ts'
 
@@ -54,7 +54,7 @@ describe('templates', () => {
   it('make a canonical path of as many segments as they have, whatever the parameters', () => {
     const pattern = patternOf('/in/:a/:b')
     const template = templateOf('/out/:b/x/:a', pattern)
-    const options = { encodedSlashes: 'keep', dotSegments: 'refuse', emptySegments: 'refuse' } as const
+    const options = { ...defaultPathOptions, encodedSlashes: 'keep', emptySegments: 'refuse' } as const
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), fc.string({ minLength: 1 }), (a, b) => {
         const path = canonicalPath(`/in/${encodeURIComponent(a)}/${encodeURIComponent(b)}`, options)

@@ -172,4 +172,14 @@ describe('the path', () => {
     const gateway = await startGateway(proxyTo(backend.origin, { listen: { paths: { emptySegments: 'refuse' } } }))
     expectProblem(gateway, await exchange(gateway.port, 'GET /a//b'), 'GATEWAY_BAD_PATH')
   })
+
+  test('may hold no parameters where the listener refuses them', async () => {
+    const backend = await recordingBackend()
+    const gateway = await startGateway(proxyTo(backend.origin, { listen: { paths: { parameters: 'refuse' } } }))
+    for (const path of ['/admin;x/a', '/;/admin', '/admin%3bx', '/%61;', '/a/..;/admin']) {
+      expect([path, (await exchange(gateway.port, `GET ${path}`)).status]).toEqual([path, 400])
+    }
+    expect((await exchange(gateway.port, 'GET /a?b;c')).status).toBe(200)
+    expect(backend.requests).toHaveLength(1)
+  })
 })
