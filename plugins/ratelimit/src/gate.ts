@@ -2,10 +2,10 @@ import {
   type Awaitable,
   type Context,
   type Counts,
-  defineSlot,
   problem,
   type Reply,
   type RouteHooks,
+  type Slot,
 } from '@gateway/core'
 import { type Reading, ticksAt, ticksPerMs } from './algorithms.ts'
 import { retryAfter, writeFields } from './fields.ts'
@@ -18,6 +18,7 @@ type Bound<L> = L & { readonly hashKey: HashKey }
 
 /** All that the limits of one route need. */
 export interface GateParts {
+  readonly slot: Slot<Decision>
   readonly local: readonly Bound<RateLimit>[]
   readonly remote: readonly Bound<RateLimit>[]
   readonly concurrent: readonly ConcurrencyLimit[]
@@ -40,13 +41,11 @@ interface PlaceCheck extends Reading {
 
 type Check = RateCheck & { readonly limit: Bound<RateLimit> }
 
-interface Decision {
+export interface Decision {
   readonly local: Check[]
   readonly remote: Check[]
   readonly places: PlaceCheck[]
 }
-
-const decisionSlot = defineSlot<Decision>()('rateLimit.decision')
 
 const unread = { admitted: true, remaining: -1, retryTicks: 0, resetTicks: 0 }
 
@@ -59,13 +58,13 @@ export function gateHooks(parts: GateParts): RouteHooks {
     onRequest: ctx => admit(ctx, parts),
     ...(parts.fields && {
       onResponse(ctx, { headers }) {
-        const decision = ctx.get(decisionSlot)
+        const decision = ctx.get(parts.slot)
         if (decision !== undefined) writeFields(headers, [...decision.local, ...decision.remote, ...decision.places])
       },
     }),
     ...(parts.concurrent.length > 0 && {
       onFinish(ctx) {
-        const decision = ctx.get(decisionSlot)
+        const decision = ctx.get(parts.slot)
         if (decision !== undefined) leave(decision)
       },
     }),
@@ -82,7 +81,7 @@ function admit(ctx: Context, parts: GateParts): Awaitable<Reply | void> {
   }
   const { local, remote, places } = decision
   if (local.length + remote.length + places.length === 0) return
-  ctx.set(decisionSlot, decision)
+  ctx.set(parts.slot, decision)
 
   const { rates, redis } = parts
   if (local.length > 0 && !rates.decide(local, ticksAt(parts.now()))) return refuse(ctx, decision, parts)

@@ -28,6 +28,7 @@ interface Common {
 }
 
 export interface Place {
+  readonly plugin: 'rateLimit' | 'floodLimit'
   readonly route: string
   readonly service: string | undefined
   problem(message: string): void
@@ -41,13 +42,19 @@ export function compileLimits(everywhere: readonly Policy[], own: readonly Polic
     const scope = policy.scope ?? written
     const nth = (seen.get(scope) ?? 0) + 1
     seen.set(scope, nth)
-    const name = policy.name ?? (nth === 1 ? scope : `${scope}-${nth}`)
+    const isFirst = place.plugin === 'floodLimit'
+    const own = isFirst ? `flood-${scope}` : scope
+    const name = policy.name ?? (nth === 1 ? own : `${own}-${nth}`)
     if (names.has(name)) place.problem(`has two rate limits of the name "${name}": give each its own`)
     names.add(name)
     if (scope === 'service' && place.service === undefined) {
       place.problem(`has no service for its rate limit "${name}" of scope service: choose the scope route or gateway`)
     }
-    return compileLimit(policy, name, scope === 'gateway' ? 'gateway' : `${scope} ${place[scope]}`)
+    if (isFirst && (policy.by === 'user' || policy.by === 'apiKey')) {
+      place.problem(`counts its limit "${name}" by ${policy.by}, whom nobody knows yet: use rateLimit for that`)
+    }
+    const counted = scope === 'gateway' ? 'gateway' : `${scope} ${place[scope]}`
+    return compileLimit(policy, name, isFirst ? `flood ${counted}` : counted)
   }
   return [...everywhere.map(policy => compile(policy, 'gateway')), ...own.map(policy => compile(policy, 'route'))]
 }
