@@ -27,10 +27,10 @@ async function run(script: string, ...flags: string[]): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
-test('300 reloads of a changing config stay flat under a heap of 64 MB', { timeout: 60_000 }, async () => {
+test('120 reloads of a changing config stay flat under a heap of 64 MB', { timeout: 60_000 }, async () => {
   mkdirSync(join(folder, 'lib'))
   for (let index = 0; index < 8; index++) {
-    // About 35 KB of source: with its source map and objects, 300 generations that nobody collects fill 64 MB.
+    // About 35 KB of source: with its source map and objects, 120 generations that nobody collects fill 64 MB.
     const table = Array.from(
       { length: 80 },
       (_, row) => `  key${row}: { path: '/v${index}/users/${row}', limit: ${row} },`,
@@ -52,8 +52,7 @@ test('300 reloads of a changing config stay flat under a heap of 64 MB', { timeo
       "  fail(): void { throw new GatewayError('GATEWAY_TIMEOUT', 'late') } })",
     ].join('\\n')
     let current, same = 0, heapEarly = 0
-    const started = performance.now()
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < 120; round++) {
       writeFileSync('gateway.config.ts', source(round))
       const next = await load.loadConfigFile('gateway.config.ts', { kernel })
       if (!next.ok) throw new Error(JSON.stringify(next.problems))
@@ -64,16 +63,16 @@ test('300 reloads of a changing config stay flat under a heap of 64 MB', { timeo
         if (error instanceof errors.GatewayError && current.config.round === round) same++
         if (current.sourceOf(error)?.line !== 15) throw new Error('no source: ' + error.stack)
       }
-      if (round === 50) { gc(); heapEarly = process.memoryUsage().heapUsed }
+      if (round === 30) { gc(); heapEarly = process.memoryUsage().heapUsed }
     }
     gc()
     const grownBy = process.memoryUsage().heapUsed - heapEarly
-    console.log(JSON.stringify({ same, grownBy, ms: (performance.now() - started) / 300 }))
+    console.log(JSON.stringify({ same, grownBy }))
     `,
     '--max-old-space-size=64',
     '--expose-gc',
   )
-  expect(result).toMatchObject({ same: 300 })
+  expect(result).toMatchObject({ same: 120 })
   expect(result).toHaveProperty('grownBy')
   if (typeof result === 'object' && result !== null && 'grownBy' in result) {
     expect(result.grownBy).toBeLessThan(5_000_000)
