@@ -110,7 +110,7 @@ describe('listener', () => {
       [`trust.0: must be an address or a CIDR such as '10.0.0.0/8', not "10.0.0.0/33"`],
     ],
     [{ port: 1, trust: ['::1/129', 'x', '1.2.3.4/', '1.2.3.4/8/8'] }, ['trust.0', 'trust.1', 'trust.2', 'trust.3']],
-    [{ port: 1, limits: { headSize: '10b' } }, ['limits.headSize: must lie between 256 bytes and 1mb']],
+    [{ port: 1, limits: { headSize: '10b' } }, ['limits.headSize: must lie between 256b and 1mb']],
     [{ port: 1, limits: { headFields: 0 } }, ['limits.headFields: must be at least 1']],
     [{ port: 1, limits: { pendingBytes: 0 } }, ['limits.pendingBytes: must lie between 1kb and 16mb']],
     [

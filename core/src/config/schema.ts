@@ -7,22 +7,36 @@ import { Secret, toSecret } from './environment/secret.ts'
 import { lintCodes } from './lint-codes.ts'
 import { type Duration, parseDuration, parseSize, type Size } from './units.ts'
 
+type Measure<Unit> = z.ZodPipe<z.ZodCustom<Unit, Unit>, z.ZodTransform<number, Unit>>
+
+/** As a config would write them; absent: none. */
+interface Bounds<Unit> {
+  readonly min?: Unit
+  readonly max?: Unit
+}
+
 /** A duration as a config writes it; the output is milliseconds. For plugins' options, too. */
-export function duration(): z.ZodPipe<z.ZodCustom<Duration, Duration>, z.ZodTransform<number, Duration>> {
-  return z
-    .custom<Duration>(value => parseDuration(value) !== undefined, {
-      error: issue => `must be a duration, such as 250 (milliseconds), '10s' or '1m', not ${show(issue.input)}`,
-    })
-    .transform(value => parseDuration(value) ?? 0)
+export function duration(bounds: Bounds<Duration> = {}): Measure<Duration> {
+  return measure(parseDuration, bounds, "a duration, such as 250 (milliseconds), '10s' or '1m'")
 }
 
 /** A size as a config writes it; the output is bytes. */
-export function size(): z.ZodPipe<z.ZodCustom<Size, Size>, z.ZodTransform<number, Size>> {
+export function size(bounds: Bounds<Size> = {}): Measure<Size> {
+  return measure(parseSize, bounds, "a size, such as 1024 (bytes), '16kb' or '10mb'")
+}
+
+function measure<Unit extends Duration | Size>(
+  parse: (value: unknown) => number | undefined,
+  { min, max }: Bounds<Unit>,
+  what: string,
+): Measure<Unit> {
+  const [low = 0, high = Infinity] = [parse(min), parse(max)]
+  const range =
+    min === undefined ? `be at most ${max}` : max === undefined ? `be at least ${min}` : `lie between ${min} and ${max}`
   return z
-    .custom<Size>(value => parseSize(value) !== undefined, {
-      error: issue => `must be a size, such as 1024 (bytes), '16kb' or '10mb', not ${show(issue.input)}`,
-    })
-    .transform(value => parseSize(value) ?? 0)
+    .custom<Unit>(value => parse(value) !== undefined, { error: issue => `must be ${what}, not ${show(issue.input)}` })
+    .transform(value => parse(value) ?? 0)
+    .refine(value => value >= low && value <= high, { error: `must ${range}` })
 }
 
 /**
@@ -262,9 +276,7 @@ const trust = z.union([z.literal('none').transform((): string[] => []), z.array(
   error: issue => `must be 'none' or an array of CIDRs, not ${show(issue.input)}`,
 })
 
-const sizeWithin = (low: number, high: number, range: string) =>
-  size().refine(bytes => bytes >= low && bytes <= high, { error: `must lie between ${range}` })
-const pending = sizeWithin(1024, 16 * 1024 ** 2, '1kb and 16mb')
+const pending = size({ min: '1kb', max: '16mb' })
 
 const rate = z.int().min(1).max(1_000_000)
 const http2Limits = z.strictObject({
@@ -279,7 +291,7 @@ const http2Limits = z.strictObject({
 })
 
 const limits = z.strictObject({
-  headSize: sizeWithin(256, 1024 ** 2, '256 bytes and 1mb').default(16 * 1024),
+  headSize: size({ min: '256b', max: '1mb' }).default(16 * 1024),
   headFields: z.int().min(1).max(10_000).default(100),
   headTimeout: duration().prefault('10s'),
   bodySize: size().default(0),
@@ -333,14 +345,14 @@ export const listener = z.strictObject({
 })
 
 /** Beyond 24 days a timer fires at once. */
-const timer = () => duration().refine(ms => ms <= 86_400_000, { error: 'must be at most 1d' })
+const timer = duration({ max: '1d' })
 
 export const settingsShape = {
   listen: z.unknown().optional(),
   timeouts: timeouts.optional(),
   timeoutStatus: z.literal([504, 408]).default(504),
-  drainTimeout: timer().prefault('30s'),
-  setupTimeout: timer().prefault('10s'),
+  drainTimeout: timer.prefault('30s'),
+  setupTimeout: timer.prefault('10s'),
   workers: z
     .union([z.int().min(1).max(maxWorkers), z.literal('auto')], {
       error: issue => `must be a number from 1 to ${maxWorkers}, or 'auto', not ${show(issue.input)}`,

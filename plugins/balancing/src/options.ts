@@ -10,9 +10,7 @@ const cookie = z
   .strictObject({
     name: name.default('GATEWAY_SESSION'),
     /** How long a session sticks after its last request; absent: until the browser is closed. */
-    ttl: duration()
-      .refine(ms => ms >= 1_000, { error: 'must be at least 1s' })
-      .optional(),
+    ttl: duration({ min: '1s' }).optional(),
     path: z
       .string()
       .regex(/^\/[^;\s]*$/, { error: 'must be a path, such as "/"' })
@@ -51,9 +49,7 @@ export const optionsSchema = z
 
 export const serviceSchema = z.strictObject({
   sticky: sticky.optional(),
-  slowStart: duration()
-    .refine(ms => ms >= 1_000 && ms <= 86_400_000, { error: 'must lie between 1s and 1d' })
-    .optional(),
+  slowStart: duration({ min: '1s', max: '1d' }).optional(),
   panicThreshold: part.default(0),
   priorityThreshold: part.default(0),
   zone: zone.optional(),

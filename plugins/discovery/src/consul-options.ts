@@ -1,9 +1,6 @@
 import { duration, secretText } from '@gateway/core'
 import * as z from 'zod'
 
-const time = (low: number, high: number, bounds: string) =>
-  duration().refine(ms => ms >= low && ms <= high, { error: `must lie between ${bounds}` })
-
 const agent = z
   .string()
   .refine(isOrigin, { error: "must be an origin: 'http://127.0.0.1:8500', 'https://consul.test'" })
@@ -29,8 +26,8 @@ export const consulOptions = z
     consistency: z.literal(['default', 'consistent', 'stale']).default('default'),
     warning: z.boolean().default(false),
     scheme: z.literal(['http', 'https']).default('http'),
-    wait: time(10, 600_000, '10ms and 10m').prefault('5m'),
-    timeout: time(10, 60_000, '10ms and 1m').prefault('10s'),
+    wait: duration({ min: '10ms', max: '10m' }).prefault('5m'),
+    timeout: duration({ min: '10ms', max: '1m' }).prefault('10s'),
   })
   .superRefine(({ agents, tls }, issue) => {
     const complain = (path: string[], message: string) => issue.addIssue({ code: 'custom', path, message })

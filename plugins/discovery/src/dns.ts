@@ -6,8 +6,7 @@ import { defineProvider, reasonOf, type Watcher } from './define-provider.ts'
 import { inUrl } from './in-url.ts'
 import { pause } from './pause.ts'
 
-const time = (low: number) =>
-  duration().refine(ms => ms >= low && ms <= 86_400_000, { error: `must lie between ${low}ms and 1d` })
+const time = duration({ min: '10ms', max: '1d' })
 
 const server = z.string().refine(isServer, {
   error: "must be an address, with a port or without: '10.0.0.53', '10.0.0.53:5353', '[fd00::53]:53'",
@@ -27,9 +26,9 @@ const options = z
     port: z.int().min(1).max(65_535).optional(),
     scheme: z.literal(['http', 'https']).default('http'),
     servers: z.array(server).min(1).optional(),
-    minRefresh: time(10).prefault('1s'),
-    maxRefresh: time(10).prefault('30s'),
-    timeout: time(10).prefault('2s'),
+    minRefresh: time.prefault('1s'),
+    maxRefresh: time.prefault('30s'),
+    timeout: time.prefault('2s'),
   })
   .superRefine(({ type, port, minRefresh, maxRefresh }, issue) => {
     const complain = (path: string, message: string) => issue.addIssue({ code: 'custom', path: [path], message })

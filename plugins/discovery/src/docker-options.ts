@@ -20,9 +20,7 @@ export const dockerOptions = z
     published: z.boolean().default(false),
     port: z.int().min(1).max(65_535).optional(),
     routes: z.boolean().default(false),
-    resync: duration()
-      .refine(ms => ms >= 10 && ms <= 3_600_000, { error: 'must lie between 10ms and 1h' })
-      .prefault('30s'),
+    resync: duration({ min: '10ms', max: '1h' }).prefault('30s'),
   })
   .superRefine(({ host, tls, network, published }, issue) => {
     const complain = (path: string, message: string) => issue.addIssue({ code: 'custom', path: [path], message })

@@ -22,9 +22,7 @@ const options = z.strictObject({
   path: z.string().min(1),
   /** Whose list to take, where the file has several. */
   service: z.string().min(1).optional(),
-  interval: duration()
-    .refine(ms => ms >= 10 && ms <= 3_600_000, { error: 'must lie between 10ms and 1h' })
-    .prefault('500ms'),
+  interval: duration({ min: '10ms', max: '1h' }).prefault('500ms'),
 })
 
 /** Targets from a file of YAML or JSON. */

@@ -18,12 +18,8 @@ export const kubernetesOptions = z
     kubeconfig: z.string().min(1).optional(),
     context: z.string().min(1).optional(),
     serviceAccount: z.string().min(1).default('/var/run/secrets/kubernetes.io/serviceaccount'),
-    watch: duration()
-      .refine(ms => ms >= 1_000 && ms <= 3_600_000, { error: 'must lie between 1s and 1h' })
-      .prefault('5m'),
-    timeout: duration()
-      .refine(ms => ms >= 10 && ms <= 60_000, { error: 'must lie between 10ms and 1m' })
-      .prefault('10s'),
+    watch: duration({ min: '1s', max: '1h' }).prefault('5m'),
+    timeout: duration({ min: '10ms', max: '1m' }).prefault('10s'),
   })
   .superRefine(({ service, selector, kubeconfig, context }, issue) => {
     const complain = (path: string, message: string) => issue.addIssue({ code: 'custom', path: [path], message })

@@ -1,11 +1,7 @@
-import { duration, type ServiceView } from '@gateway/core'
+import { type Duration, duration, type ServiceView } from '@gateway/core'
 import * as z from 'zod'
 
-const hour = 3_600_000
-const day = 24 * hour
-const within = (low: number, high: number, range: string) =>
-  duration().refine(ms => ms >= low && ms <= high, { error: `must lie between ${range}` })
-const time = (low: number) => within(low, hour, `${low}ms and 1h`)
+const time = (min: Duration) => duration({ min, max: '1h' })
 const count = z.int().min(1).max(1_000)
 // In the request it has one byte for its length.
 const grpcService = z.string().regex(/^[!-~]{1,127}$/, { error: 'must be true, or the name of a gRPC service' })
@@ -20,12 +16,12 @@ const passive = z
       .strictObject({
         factor: z.number().min(1.5).max(1_000).default(3),
         percentile: z.number().min(1).max(99).default(50),
-        atLeast: time(1).prefault('100ms'),
+        atLeast: time('1ms').prefault('100ms'),
       })
       .optional(),
-    window: time(1_000).prefault('10s'),
-    ejectFor: time(10).prefault('30s'),
-    maxEjectFor: time(10).prefault('5m'),
+    window: time('1s').prefault('10s'),
+    ejectFor: time('10ms').prefault('30s'),
+    maxEjectFor: time('10ms').prefault('5m'),
     maxEjected: z.number().min(0).max(1).default(0.5),
   })
   .refine(({ ejectFor, maxEjectFor }) => ejectFor <= maxEjectFor, {
@@ -43,11 +39,11 @@ const service = z.strictObject({
   headers: z.record(z.string(), z.string()).default({}),
   status: z.array(z.int().min(100).max(599)).min(1).optional(),
   body: z.string().min(1).optional(),
-  interval: time(10).prefault('10s'),
-  timeout: time(10).prefault('2s'),
+  interval: time('10ms').prefault('10s'),
+  timeout: time('10ms').prefault('2s'),
   unhealthyAfter: count.default(3),
   healthyAfter: count.default(2),
-  tls: z.strictObject({ expiresIn: within(hour, 365 * day, '1h and 365d').prefault('14d') }).optional(),
+  tls: z.strictObject({ expiresIn: duration({ min: '1h', max: '365d' }).prefault('14d') }).optional(),
   passive: z.union([z.literal(false), passive]).prefault({}),
 })
 

@@ -2,7 +2,7 @@ import { duration, fieldName } from '@gateway/core'
 import * as z from 'zod'
 import { statusList } from './failure.ts'
 
-const time = () => duration().refine(ms => ms >= 10 && ms <= 3_600_000, { error: 'must lie between 10ms and 1h' })
+const time = () => duration({ min: '10ms', max: '1h' })
 const count = z.int().min(1).max(1_000)
 const rate = z.number().gt(0).max(1)
 

@@ -16,9 +16,7 @@ export const limitSchema = z
   .strictObject({
     limit,
     queue: z.int().min(0).max(100_000).default(0),
-    maxWait: duration()
-      .refine(ms => ms >= 1 && ms <= 3_600_000, { error: 'must lie between 1ms and 1h' })
-      .prefault('1s'),
+    maxWait: duration({ min: '1ms', max: '1h' }).prefault('1s'),
     by: z
       .union([
         z.strictObject({ header: fieldName() }),

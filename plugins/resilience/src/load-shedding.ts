@@ -6,9 +6,7 @@ const priority = z.literal(priorities)
 
 const optionsSchema = z
   .strictObject({
-    maxLag: duration()
-      .refine(ms => ms >= 5 && ms <= 10_000, { error: 'must lie between 5ms and 10s' })
-      .prefault('100ms'),
+    maxLag: duration({ min: '5ms', max: '10s' }).prefault('100ms'),
     /** Of routes that do not say. */
     priority: priority.default('normal'),
   })

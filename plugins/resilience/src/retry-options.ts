@@ -1,7 +1,7 @@
 import { duration, size, token } from '@gateway/core'
 import * as z from 'zod'
 
-const wait = (error: string, low: number) => duration().refine(ms => ms >= low && ms <= 3_600_000, { error })
+const wait = duration({ max: '1h' })
 const method = token('must be a method such as PUT')
 
 /** `connect`: no connection to the target. `reset`: closed before an answer. `timeout`: no answer in time. */
@@ -11,10 +11,7 @@ const condition = z.union([z.enum(['connect', 'reset', 'timeout', '5xx']), z.int
 
 export type Condition = z.output<typeof condition>
 
-const percentileOrTime = z.union([
-  z.enum(['p50', 'p75', 'p90', 'p95', 'p99']),
-  duration().refine(ms => ms >= 1 && ms <= 3_600_000),
-])
+const percentileOrTime = z.union([z.enum(['p50', 'p75', 'p90', 'p95', 'p99']), duration({ min: '1ms', max: '1h' })])
 
 const hedge = z.strictObject({
   /** A time, or a percentile of the times in which the service answers. */
@@ -28,8 +25,8 @@ const hedge = z.strictObject({
 
 const backoff = z
   .strictObject({
-    base: wait('must be at most 1h', 0).prefault('25ms'),
-    max: wait('must be at most 1h', 0).prefault('250ms'),
+    base: wait.prefault('25ms'),
+    max: wait.prefault('250ms'),
   })
   .refine(({ base, max }) => base <= max, { path: ['max'], error: 'must not be less than base' })
 
@@ -39,12 +36,10 @@ const settings = {
   methods: z.array(method).min(1).optional(),
   on: z.array(condition).min(1).optional(),
   /** From an attempt's send to the head of its answer. */
-  perTryTimeout: wait('must be from 1ms to 1h', 1).optional(),
+  perTryTimeout: duration({ min: '1ms', max: '1h' }).optional(),
   backoff: backoff.optional(),
-  maxBody: size()
-    .refine(bytes => bytes <= 16 * 1024 * 1024, { error: 'must be at most 16mb: it is kept in memory' })
-    .optional(),
-  maxRetryAfter: wait('must be at most 1h', 0).optional(),
+  maxBody: size({ max: '16mb' }).optional(),
+  maxRetryAfter: wait.optional(),
   hedge: z.union([z.literal(false), hedge]).optional(),
 }
 

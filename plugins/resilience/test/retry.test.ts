@@ -305,7 +305,7 @@ test.each([
   ['on', { on: ['broken'] }, "must be 'connect', 'reset', 'timeout', '5xx' or a status from 400 to 599"],
   ['on', { on: [200] }, 'must be at least 400'],
   ['methods', { methods: ['GE T'] }, 'must be a method such as PUT'],
-  ['perTryTimeout', { perTryTimeout: 0 }, 'must be from 1ms to 1h'],
+  ['perTryTimeout', { perTryTimeout: 0 }, 'must lie between 1ms and 1h'],
   ['backoff', { backoff: { base: '1s', max: '10ms' } }, 'must not be less than base'],
   ['maxBody', { maxBody: '17mb' }, 'must be at most 16mb'],
   ['hedge', { hedge: { after: 'p42' } }, 'must be a time from 1ms to 1h'],

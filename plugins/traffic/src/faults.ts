@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { percent, random } from './chance.ts'
 import { checkCondition, compileCondition, conditionShape } from './condition.ts'
 
-const time = duration().refine(ms => ms >= 1 && ms <= 3_600_000, { error: 'must lie between 1ms and 1h' })
+const time = duration({ min: '1ms', max: '1h' })
 
 const routeOptions = z
   .strictObject({

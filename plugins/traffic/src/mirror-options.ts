@@ -8,13 +8,9 @@ const mirror = z.strictObject({
   to: z.string(),
   percent: percent.default(100),
   methods: z.array(z.enum(methods)).min(1).optional(),
-  maxBody: size()
-    .refine(bytes => bytes <= 16 * 2 ** 20, { error: 'must be at most 16mb' })
-    .prefault('64kb'),
+  maxBody: size({ max: '16mb' }).prefault('64kb'),
   maxInFlight: z.int().min(1).max(100_000).default(64),
-  timeout: duration()
-    .refine(ms => ms >= 1 && ms <= 3_600_000, { error: 'must lie between 1ms and 1h' })
-    .prefault('10s'),
+  timeout: duration({ min: '1ms', max: '1h' }).prefault('10s'),
   header: fieldName().default('X-Mirrored'),
   withhold: z.array(fieldName()).default([]),
 })

@@ -6,9 +6,7 @@ export const cookieSchema = z
   .strictObject({
     name: cookieName.default('GATEWAY_PLACE'),
     /** How long it is kept; absent: until the browser is closed. */
-    ttl: duration()
-      .refine(ms => ms >= 1_000, { error: 'must be at least 1s' })
-      .optional(),
+    ttl: duration({ min: '1s' }).optional(),
     sameSite: z.literal(['Strict', 'Lax', 'None']).default('Lax'),
     /** 'auto': where the client came over TLS. */
     secure: z.union([z.boolean(), z.literal('auto')]).default('auto'),
