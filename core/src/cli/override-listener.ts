@@ -1,3 +1,5 @@
+import { isRecord } from '../config/issues.ts'
+
 export interface ListenerOverride {
   readonly port?: number | undefined
   readonly host?: string | undefined
@@ -35,8 +37,4 @@ export function accessLogOn(config: unknown): unknown {
   if (!isRecord(config)) return config
   const { log = {} } = config
   return isRecord(log) ? { ...config, log: { access: true, ...log } } : config
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

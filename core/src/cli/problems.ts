@@ -2,6 +2,7 @@ import { ConfigProblems, type Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { realPath } from '../loader/load-resolve.ts'
 import { locate } from '../loader/locate.ts'
+import { compareText } from '../routing/endpoint.ts'
 
 /** Gives problems that only know their path into the config the place where that is written. */
 export function placeProblems(problems: readonly Problem[], file: string): Problem[] {
@@ -65,8 +66,6 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
       compareText(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
   )
 }
-
-const compareText = (a: string, b: string) => (a < b ? -1 : Number(a > b))
 
 export function hasErrors(problems: readonly Problem[]): boolean {
   return problems.some(problem => problem.severity === 'error')

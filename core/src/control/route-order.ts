@@ -1,5 +1,5 @@
 import type { RouteModel } from '../config/model.ts'
-import { compareSpecificity } from '../routing/endpoint.ts'
+import { compareSpecificity, compareText } from '../routing/endpoint.ts'
 import type { Segment } from '../routing/pattern.ts'
 import { conditionsOf } from '../routing/predicate.ts'
 
@@ -37,5 +37,3 @@ function compareSegments(a: Segment | undefined, b: Segment | undefined): number
   if (left === undefined || right === undefined) return Number(left === undefined) - Number(right === undefined)
   return compareText(left, right)
 }
-
-const compareText = (a: string, b: string) => (a < b ? -1 : Number(a > b))

@@ -4,8 +4,13 @@ import type { ClientRequest } from './wire.ts'
 // RFC 9110 section 8.6: a method whose content means something says so even when there is none.
 const methodsWithContent = new Set(['POST', 'PUT', 'PATCH'])
 
-// What RFC 3986 leaves of US-ASCII has neither space nor control characters.
-const notVisible = /[^\x21-\x7e]/
+/** Whether a request of that method, with a body so long or of unknown length (-1), has a Content-Length. */
+export function saysLength(method: string, bodyLength: number): boolean {
+  return bodyLength > 0 || (bodyLength === 0 && methodsWithContent.has(method))
+}
+
+/** What RFC 3986 leaves of US-ASCII has neither space nor control characters. */
+export const notVisible = /[^\x21-\x7e]/
 
 /**
  * The head of a request as it goes out, to be written as latin1: request line, the request's fields, then the framing
@@ -22,8 +27,7 @@ export function requestText(request: ClientRequest, websocketKey = ''): string {
 
 function framing(method: string, bodyLength: number): string {
   if (bodyLength === -1) return 'Transfer-Encoding: chunked\r\n'
-  if (bodyLength > 0 || methodsWithContent.has(method)) return `Content-Length: ${bodyLength}\r\n`
-  return ''
+  return saysLength(method, bodyLength) ? `Content-Length: ${bodyLength}\r\n` : ''
 }
 
 function upgrading(protocol: string | undefined, key: string): string {

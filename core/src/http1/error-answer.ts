@@ -1,7 +1,14 @@
-import type { GatewayError } from '../contract/errors.ts'
+import { GatewayError } from '../contract/errors.ts'
 import { responseHeadText } from './response-head.ts'
 import type { ServerOptions } from './server-options.ts'
 import type { Peer } from './wire.ts'
+
+/** What ended the reading of a request: its own fault, or, of anything else that is thrown, ours. */
+export function asBadRequest(error: unknown): GatewayError {
+  return error instanceof GatewayError
+    ? error
+    : new GatewayError('GATEWAY_INTERNAL', 'the request could not be read', { cause: error })
+}
 
 /** The last answer on a connection: what policy makes of the error, or, when policy throws, the bare status. */
 export function errorAnswer(

@@ -61,7 +61,7 @@ export function requestHead(reader: HeadReader): RequestHead {
     fields,
     bodyLength,
     keepAlive: keepsAlive(minor, options),
-    expectsContinue: minor === 1 && expectsContinue(fields) && bodyLength !== 0,
+    expectsContinue: minor === 1 && expectsContinue(fields.getKnown(known.expect)) && bodyLength !== 0,
     // A server must not switch protocols on HTTP/1.0 (RFC 9110 section 7.8).
     upgrade: minor === 1 && (options & UPGRADE) !== 0 ? fields.getKnown(known.upgrade)?.toLowerCase() : undefined,
   }
@@ -137,8 +137,8 @@ function isAuthority(text: string): boolean {
   return port <= 65_535
 }
 
-function expectsContinue(fields: Fields): boolean {
-  const value = fields.getKnown(known.expect)
+/** @throws GatewayError for an `Expect` that is no other. */
+export function expectsContinue(value: string | undefined): boolean {
   if (value === undefined) return false
   if (sameName(value, 0, value.length, '100-continue')) return true
   throw new GatewayError('GATEWAY_EXPECTATION_FAILED', `unknown expectation ${JSON.stringify(value)}`)

@@ -5,8 +5,9 @@ import { GatewayError } from '../contract/errors.ts'
 import { BodyClock } from './body-clock.ts'
 import { BodyDecoder, type DecoderSink } from './body-decoder.ts'
 import { type DeadlineOwner, deadlines } from './deadlines.ts'
-import { errorAnswer } from './error-answer.ts'
+import { asBadRequest, errorAnswer } from './error-answer.ts'
 import { HeadReader } from './head-reader.ts'
+import { keepAliveProbeMs } from './keep-alive-probe.ts'
 import { type RequestHead, requestHead } from './parse-head.ts'
 import { peerOf } from './peer.ts'
 import { PieceQueue } from './piece-queue.ts'
@@ -55,9 +56,6 @@ export function serveConnection(
  * - gone: closed, or detached
  */
 type Phase = 'head' | 'exchange' | 'discard' | 'linger' | 'gone'
-
-/** Milliseconds of silence on a detached connection before TCP asks whether the client is still there. */
-const keepAliveProbeMs = 30_000
 
 class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwner {
   deadline = 0
@@ -432,12 +430,6 @@ class ServerConnection implements HttpConnection, StreamConnection, DeadlineOwne
     if (phase !== 'exchange') return
     this.deadline = this.#bodyClock.turn(this.deadline, stream?.takesBody === true && !this.#decoder.done)
   }
-}
-
-function asBadRequest(error: unknown): GatewayError {
-  return error instanceof GatewayError
-    ? error
-    : new GatewayError('GATEWAY_INTERNAL', 'the request could not be read', { cause: error })
 }
 
 function ignore(): void {}

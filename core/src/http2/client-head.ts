@@ -1,13 +1,8 @@
 import { GatewayError } from '../contract/errors.ts'
+import { notVisible, saysLength } from '../http1/client-head.ts'
 import { isToken } from '../http1/grammar.ts'
 import { idOfName, known } from '../http1/known-fields.ts'
 import type { ClientRequest } from '../http1/wire.ts'
-
-// RFC 9110 section 8.6: a method whose content means something says so even when there is none.
-const methodsWithContent = new Set(['POST', 'PUT', 'PATCH'])
-
-// What RFC 3986 leaves of US-ASCII has neither space nor control characters.
-const notVisible = /[^\x21-\x7e]/
 
 /**
  * The header section of a request as node:http2 sends it (RFC 9113 section 8.3.1): Host becomes `:authority`. `te:
@@ -37,9 +32,7 @@ export function requestList(request: ClientRequest, secure: boolean, authority: 
   fields.forEach((name, value) => {
     if (idOfName(name) !== known.host) list.push(name, value)
   })
-  if (bodyLength > 0 || (bodyLength === 0 && methodsWithContent.has(method))) {
-    list.push('content-length', String(bodyLength))
-  }
+  if (saysLength(method, bodyLength)) list.push('content-length', String(bodyLength))
   if (upgrade === undefined) list.push('te', 'trailers')
   return list
 }

@@ -2,6 +2,7 @@ import { GatewayError } from '../contract/errors.ts'
 import type { Fields } from '../http1/fields.ts'
 import type { HeadLimits } from '../http1/head-reader.ts'
 import { idOfName, known, sameName } from '../http1/known-fields.ts'
+import { expectsContinue } from '../http1/parse-head.ts'
 import { contentLength, FieldListBuilder } from './field-list.ts'
 
 export interface Http2RequestHead {
@@ -130,12 +131,6 @@ function targetOf(method: string, path: string | undefined, scheme: string | und
   if (path === undefined) throw bad(':path is missing')
   if (path.charCodeAt(0) !== 47 /* / */ && !(path === '*' && method === 'OPTIONS')) throw bad(':path')
   return path
-}
-
-function expectsContinue(value: string | undefined): boolean {
-  if (value === undefined) return false
-  if (sameName(value, 0, value.length, '100-continue')) return true
-  throw new GatewayError('GATEWAY_EXPECTATION_FAILED', `unknown expectation ${JSON.stringify(value)}`)
 }
 
 /** RFC 9113 section 8.2.1: a value neither starts nor ends with a space or a tab. */

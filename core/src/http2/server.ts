@@ -1,8 +1,10 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import { GatewayError } from '../contract/errors.ts'
+import type { GatewayError } from '../contract/errors.ts'
 import { type DeadlineOwner, deadlines } from '../http1/deadlines.ts'
+import { asBadRequest } from '../http1/error-answer.ts'
 import { Fields } from '../http1/fields.ts'
+import { keepAliveProbeMs } from '../http1/keep-alive-probe.ts'
 import { peerOf } from '../http1/peer.ts'
 import type { HttpConnection } from '../http1/server-connection.ts'
 import type { Peer, ServerStream } from '../http1/wire.ts'
@@ -39,9 +41,6 @@ export function serveHttp2(
  * - closed: the session is over; the client has a while to take what was sent, and to close
  */
 type Phase = 'open' | 'closing' | 'closed'
-
-/** Milliseconds of silence on a connection with tunnels before TCP asks whether the client is still there. */
-const keepAliveProbeMs = 30_000
 
 class Http2ServerConnection implements HttpConnection, StreamConnection, DeadlineOwner {
   /** For the next request while no stream is open, for the client's part in closing. */
@@ -210,10 +209,4 @@ const noHead: Http2RequestHead = {
   bodyLength: -1,
   expectsContinue: false,
   upgrade: undefined,
-}
-
-function asBadRequest(error: unknown): GatewayError {
-  return error instanceof GatewayError
-    ? error
-    : new GatewayError('GATEWAY_INTERNAL', 'the request could not be read', { cause: error })
 }

@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { ListenerModel, ListenerTlsModel } from '../config/model.ts'
 import { GatewayError } from '../contract/errors.ts'
@@ -263,10 +264,6 @@ async function expectFree(where: { port: number; host?: string }): Promise<void>
   probe.listen(where, resolve)
   await promise
   await new Promise(closed => probe.close(closed))
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -1,4 +1,5 @@
 import { createHook } from 'node:async_hooks'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { getCallSites } from 'node:util'
 import type { Problem } from '../config/problem.ts'
 import { originalPlace, type SourcePlace } from './load-problem.ts'
@@ -62,10 +63,6 @@ export function trackHeld(bundleName: string): { stop(): Promise<Problem[]> } {
       return [...resources.values(), ...left].map(heldProblem)
     },
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
 }
 
 function callerIn(bundleName: string, type: string): { source: SourcePlace | undefined } | undefined {

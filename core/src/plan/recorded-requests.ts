@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { TextDecoder } from 'node:util'
+import { isRecord } from '../config/issues.ts'
 import { isToken } from '../http1/grammar.ts'
 import type { FieldReader } from '../routing/predicate.ts'
 
@@ -128,10 +129,6 @@ function readEntry(entry: unknown): Found {
 
 const isMethod = (value: unknown): value is string => typeof value === 'string' && isToken(value)
 const isTarget = (value: unknown): value is string => typeof value === 'string' && value !== ''
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 function parseJson(text: string): unknown {
   try {

@@ -2,6 +2,7 @@ import { connect as connectPlain, isIP, type LookupFunction, type Socket, type T
 import { connect as connectTls, createSecureContext, type SecureVersion } from 'node:tls'
 import { GatewayError, type GatewayErrorCode } from '../contract/errors.ts'
 import { deadlines } from '../http1/deadlines.ts'
+import { keepAliveProbeMs } from '../http1/keep-alive-probe.ts'
 import { NameWatch } from './name-watch.ts'
 
 /** How to speak TLS to an upstream. What is absent is Node's default, which verifies certificate and name. */
@@ -46,9 +47,6 @@ export interface ConnectListener {
   /** GATEWAY_UPSTREAM_CONNECT or GATEWAY_UPSTREAM_CONNECT_TIMEOUT. */
   onConnectError(error: GatewayError): void
 }
-
-// Short enough to notice a peer that vanished before NAT tables and load balancers forget the connection.
-const keepAliveProbeMs = 30_000
 
 /**
  * Reads an origin: `http://host[:port]`, `https://host[:port]` (IPv6 in brackets), or `unix:/path/to.sock` for plain HTTP
