@@ -7,6 +7,19 @@ import { RateTable, rateTableBytes } from './rate-table.ts'
 import { type RedisStore, sharedRedis } from './redis-store.ts'
 
 /**
+ * {@link rateLimit} before anybody is asked who calls: what stands between guesses, or a flood, and the plugins that judge
+ * credentials. It knows no users.
+ */
+export const floodLimit = definePlugin({
+  name: 'floodLimit',
+  stage: 'guard',
+  options: optionsSchema,
+  routeOptions: routeSchema,
+  alwaysOn: ({ limits }) => limits.length > 0,
+  setup: (host, options) => setUp(host, options, 'floodLimit'),
+})
+
+/**
  * How many requests may come: token buckets, sliding windows, and requests under way; counted by client address, user, API
  * key, header or a function, for a route, a service or the gateway; in memory that all workers share, or in a Redis that
  * several gateways share.
@@ -18,19 +31,6 @@ export const rateLimit = definePlugin({
   routeOptions: routeSchema,
   alwaysOn: ({ limits }) => limits.length > 0,
   setup: (host, options) => setUp(host, options, 'rateLimit'),
-})
-
-/**
- * The same before anybody is asked who calls: what stands between guesses, or a flood, and the plugins that judge
- * credentials. It knows no users.
- */
-export const floodLimit = definePlugin({
-  name: 'floodLimit',
-  stage: 'guard',
-  options: optionsSchema,
-  routeOptions: routeSchema,
-  alwaysOn: ({ limits }) => limits.length > 0,
-  setup: (host, options) => setUp(host, options, 'floodLimit'),
 })
 
 const decisionSlots = {
