@@ -42,6 +42,10 @@ describe('directives', () => {
     )
   })
 
+  test.each([',', ' ', ', ', '=,', 'a="'])('of hundreds of thousands of %j end soon', text => {
+    expect(parseDirectives(text.repeat(300_000)).size).toBeLessThanOrEqual(1)
+  })
+
   test.each([
     ['max-age=60', 60_000],
     ['max-age="60"', 60_000],

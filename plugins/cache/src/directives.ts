@@ -4,7 +4,7 @@ export type Directives = ReadonlyMap<string, string>
 const none: Directives = new Map()
 
 // What follows an item up to its comma is no part of the grammar and is passed over.
-const item = /[\t ,]*([^\t ,="]+)(?:=(?:"((?:[^"\\]|\\.)*)"?|([^\t ,"]*)))?[^,]*/y
+const item = /([^\t ,="]+)(?:=(?:"((?:[^"\\]|\\.)*)"?|([^\t ,"]*)))?[^,]*/y
 
 /**
  * Reads a Cache-Control field (RFC 9111 section 5.2): tokens, with tokens or quoted strings for arguments. Of a directive
@@ -13,17 +13,23 @@ const item = /[\t ,]*([^\t ,="]+)(?:=(?:"((?:[^"\\]|\\.)*)"?|([^\t ,"]*)))?[^,]*
 export function parseDirectives(field: string | undefined): Directives {
   if (field === undefined) return none
   const found = new Map<string, string>()
-  item.lastIndex = 0
-  while (item.lastIndex < field.length) {
-    const at = item.lastIndex
+  let at = 0
+  while (at < field.length) {
+    // One by one: an expression that skips them would try again from each, and clients may send thousands.
+    if ('\t ,'.includes(field.charAt(at))) {
+      at++
+      continue
+    }
+    item.lastIndex = at
     const [all, name = '', quoted, token = ''] = item.exec(field) ?? ['']
     // No item begins here: the next comma ends whatever it is.
     if (all === '') {
       const comma = field.indexOf(',', at + 1)
       if (comma === -1) break
-      item.lastIndex = comma
-    } else if (!found.has(name.toLowerCase())) {
-      found.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? token)
+      at = comma
+    } else {
+      at = item.lastIndex
+      if (!found.has(name.toLowerCase())) found.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? token)
     }
   }
   return found

@@ -97,3 +97,16 @@ test('of one address it keeps so many variants, the latest', () => {
     true,
   ])
 })
+
+test.each([
+  ['de ,\ten', true],
+  ['\tde,en ', true],
+  ['de,e n', false],
+  ['de,en\xa0', false],
+  [`de,${' '.repeat(300_000)}en`, true],
+  [`de,e${' '.repeat(300_000)}n`, false],
+])('white space around commas says nothing, any other does: %#', (language, same) => {
+  const store = new Store(100)
+  store.put('/a', 'host/a', request('de,en'), response(1, 'de,en'))
+  expect(store.find('/a', request(language), 0) !== undefined).toBe(same)
+})
