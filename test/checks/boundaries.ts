@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { type Import, readImports } from './imports.ts'
 
-const isTest = (file: string) => /\.test\.ts$|(^|\/)test\//.test(file)
+const isTest = (file: string) => /\.(test|fixture)\.ts$|(^|\/)test\//.test(file)
 /** The workspace package a file belongs to; the rest (test/, configs/, .ci/, the root's config) is the root's. */
 const packageOf = (file: string) => /^(core|testing|(plugins|examples)\/[^/]+)\//.exec(file)?.[1] ?? '.'
 const external = (specifier: string) => !specifier.startsWith('.') && !specifier.startsWith('@gateway/')

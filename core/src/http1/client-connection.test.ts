@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
-  cleanUp,
   get,
   noTimeouts,
   ok,
@@ -18,8 +17,6 @@ import { ClientConnection } from './client-connection.ts'
 import { RequestStream } from './client-stream.ts'
 import { Fields } from './fields.ts'
 import { websocketAccept } from './websocket-key.ts'
-
-afterEach(cleanUp)
 
 /** One request to an upstream that answers with these bytes and then does what is said. */
 async function exchange(bytes: string, then?: (peer: ServerPeer) => void, request = get()) {

@@ -3,12 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../../test/support/free-port.ts'
 import { createEndpoint } from './connect.ts'
-import { cleanUp, get, ok, pool, type ServerPeer, send, upstream } from './pool.fixture.ts'
-
-afterEach(cleanUp)
+import { get, ok, pool, type ServerPeer, send, upstream } from './pool.fixture.ts'
 
 let directory = ''
 const pem = (name: string) => readFileSync(join(directory, name), 'utf8')

@@ -1,11 +1,9 @@
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { pool as http2Pool, send as http2Send, upstream as http2Upstream } from '../http2/client.fixture.ts'
 import { NameWatch } from './name-watch.ts'
-import { cleanUp, ok, pool, type Script, send, upstream } from './pool.fixture.ts'
-
-afterEach(cleanUp)
+import { ok, pool, type Script, send, upstream } from './pool.fixture.ts'
 
 /** A name server whose answers the test gives; undefined fails. */
 function nameServer(first: readonly string[], when: (answer: () => void) => void = answer => answer()) {

@@ -3,6 +3,9 @@ import { createServer, type ListenOptions, type Server, type Socket } from 'node
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { expect } from 'vitest'
+import { onCleanup } from '../../../test/support/cleanup.ts'
+import { whereabouts } from '../../../test/support/listening.ts'
+import { Wire } from '../../../test/support/wire.ts'
 import type { GatewayError } from '../contract/errors.ts'
 import { deadlines } from '../http1/deadlines.ts'
 import { Fields } from '../http1/fields.ts'
@@ -10,41 +13,12 @@ import type { AttemptTimeouts, ClientRequest, ClientStream, ClientStreamHandler 
 import { Pool, type PoolOptions } from './pool.ts'
 
 /** The server's end of one connection, as a script sees it. */
-export class ServerPeer {
-  readonly socket: Socket
-  /** Everything received and not yet taken, latin1. */
-  received = ''
-  closed = false
-  #wake: () => void = () => {}
-
-  constructor(socket: Socket) {
-    this.socket = socket
-    socket.setEncoding('latin1')
-    socket.on('data', text => {
-      this.received += text
-      this.#wake()
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      this.closed = true
-      this.#wake()
-    })
-  }
-
+export class ServerPeer extends Wire {
   /** Takes what was received up to and with `end`. */
   async until(end: string): Promise<string> {
-    for (;;) {
-      const at = this.received.indexOf(end)
-      if (at >= 0) {
-        const text = this.received.slice(0, at + end.length)
-        this.received = this.received.slice(text.length)
-        return text
-      }
-      if (this.closed) throw new Error(`closed before ${JSON.stringify(end)}, after ${JSON.stringify(this.received)}`)
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
-    }
+    const text = await this.through(end)
+    if (text !== undefined) return text
+    throw new Error(`closed before ${JSON.stringify(end)}, after ${JSON.stringify(this.received)}`)
   }
 
   head(): Promise<string> {
@@ -57,15 +31,6 @@ export class ServerPeer {
     this.send(response)
     return head
   }
-
-  send(text: string): void {
-    this.socket.write(text, 'latin1')
-  }
-
-  async gone(): Promise<void> {
-    // Not events.once, which rejects when the connection was reset.
-    if (!this.closed) await new Promise(resolve => this.socket.once('close', resolve))
-  }
 }
 
 export function ok(body: string, fields = ''): string {
@@ -73,14 +38,6 @@ export function ok(body: string, fields = ''): string {
 }
 
 export type Script = (peer: ServerPeer, number: number) => Promise<void> | void
-
-const cleanups: (() => Promise<void>)[] = []
-
-/** Undoes a test's pools and servers, and proves that nothing of them is left. */
-export async function cleanUp(): Promise<void> {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-  expect(deadlines.size).toBe(0)
-}
 
 export interface RawUpstream {
   readonly server: Server
@@ -100,7 +57,7 @@ export async function upstream(script: Script, listen: ListenOptions = {}, tls?:
   const server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket)
   server.listen({ host: '127.0.0.1', port: 0, ...listen })
   await once(server, 'listening')
-  cleanups.push(async () => {
+  onCleanup('upstreams', async () => {
     const closed = once(server, 'close')
     server.close()
     // The pools are gone by now, so every connection must be, or go by itself.
@@ -108,21 +65,18 @@ export async function upstream(script: Script, listen: ListenOptions = {}, tls?:
     await Promise.all(peers.map(peer => peer.gone()))
     await closed
   })
-  const address = server.address()
-  const origin =
-    typeof address === 'string' || address === null
-      ? `unix:${address}`
-      : `${tls === undefined ? 'http' : 'https'}://${address.family === 'IPv6' ? '[::1]' : '127.0.0.1'}:${address.port}`
-  return { server, origin, peers }
+  return { server, origin: whereabouts(server).origin, peers }
 }
 
+/** Destroyed after the test, when nothing of it may be left. */
 export function pool(origin: string, options: Partial<PoolOptions> = {}): Pool {
   const made = new Pool(origin, options)
-  cleanups.push(async () => {
+  onCleanup('gateways', async () => {
     made.destroy()
     await made.close()
     expect(made.stats).toEqual({ open: 0, idle: 0, busy: 0, connecting: 0, queued: 0 })
   })
+  onCleanup('checks', async () => expect(deadlines.size).toBe(0))
   return made
 }
 

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Fields } from '../http1/fields.ts'
-import { cleanUp, get, noTimeouts, ok, pool, post, Recorder, type ServerPeer, send, upstream } from './pool.fixture.ts'
-
-afterEach(cleanUp)
+import { get, noTimeouts, ok, pool, post, Recorder, type ServerPeer, send, upstream } from './pool.fixture.ts'
 
 /** A script that keeps what it was asked until it is told to answer. */
 function holding() {
