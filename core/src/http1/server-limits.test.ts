@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { GatewayError } from '../contract/errors.ts'
 import { deadlines } from './deadlines.ts'
@@ -9,7 +10,6 @@ import type { ServerStream } from './wire.ts'
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const ok = (stream: ServerStream) => answer(stream, '<ok>')
 const echo = (stream: ServerStream) => collect(stream, body => answer(stream, `<${body}>`))
-const turn = () => new Promise<void>(resolve => setImmediate(resolve))
 
 describe('what is refused', () => {
   const refused = messages.filter(([, , verdict]) => typeof verdict === 'string')

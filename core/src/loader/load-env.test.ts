@@ -1,7 +1,7 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { makeFolder } from '../../../test/support/folder.ts'
+import { makeFolder, writeFiles } from '../../../test/support/folder.ts'
 import type { Problem } from '../config/problem.ts'
 import * as core from '../index.ts'
 import { type LoadResult, loadConfigFile } from './load.ts'
@@ -15,9 +15,7 @@ afterEach(() => void vi.unstubAllEnvs())
 
 const kernel = { '@gateway/core': core }
 
-function write(files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
-}
+const write = (files: Readonly<Record<string, string>>) => writeFiles(folder, files)
 
 function load(text: string, envFile?: string): Promise<LoadResult> {
   write({

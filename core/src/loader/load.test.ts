@@ -1,9 +1,9 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { symlinkSync } from 'node:fs'
 import { Module } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { makeFolder } from '../../../test/support/folder.ts'
+import { makeFolder, writeFiles } from '../../../test/support/folder.ts'
 import type { Problem } from '../config/problem.ts'
 import { GatewayError } from '../contract/errors.ts'
 import { findConfigFile, type LoadedConfig, type LoadOptions, loadConfigFile } from './load.ts'
@@ -16,13 +16,7 @@ beforeEach(() => {
 
 const kernel = { '@gateway/core': { GatewayError, defineConfig: (config: unknown) => config } }
 
-function write(files: Record<string, string>): void {
-  for (const [name, content] of Object.entries(files)) {
-    const file = join(folder, name)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, content)
-  }
-}
+const write = (files: Readonly<Record<string, string>>) => writeFiles(folder, files)
 
 async function load(name = 'gateway.config.ts', options: LoadOptions = {}): Promise<LoadedConfig> {
   const result = await loadConfigFile(join(folder, name), { kernel, ...options })

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { makeFolder } from '../../../test/support/folder.ts'
+import { makeFolder, writeFiles } from '../../../test/support/folder.ts'
 import { locate } from './locate.ts'
 
 let folder: string
@@ -10,13 +10,7 @@ beforeEach(() => {
   folder = makeFolder()
 })
 
-function write(files: Record<string, string>): void {
-  for (const [name, content] of Object.entries(files)) {
-    const file = join(folder, name)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, content)
-  }
-}
+const write = (files: Readonly<Record<string, string>>) => writeFiles(folder, files)
 
 /** What stands at the located place, up to the end of its line, with the file's name when it is another one. */
 function at(path: (string | number)[], part?: 'key' | 'value', name = 'gateway.config.ts'): string | undefined {

@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chmodSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { makeFolder } from '../../../test/support/folder.ts'
+import { makeFolder, writeFiles } from '../../../test/support/folder.ts'
 import { parseDiagnostics, typecheck } from './typecheck.ts'
 
 let folder: string
@@ -10,13 +10,7 @@ beforeEach(() => {
   folder = makeFolder()
 })
 
-function write(files: Record<string, string>): void {
-  for (const [name, content] of Object.entries(files)) {
-    const file = join(folder, name)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, content)
-  }
-}
+const write = (files: Readonly<Record<string, string>>) => writeFiles(folder, files)
 
 const at = (line: number, column: number, name = 'gateway.config.ts') => ({ file: join(folder, name), line, column })
 const check = (name = 'gateway.config.ts', options = {}) => typecheck(join(folder, name), options)

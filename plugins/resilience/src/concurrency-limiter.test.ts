@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { Limiter, type LimiterRules, type Place, type Waiter } from './concurrency-limiter.ts'
 
@@ -34,8 +35,6 @@ function start(given: Partial<LimiterRules> = {}) {
     counts: () => [limiter.inUse, limiter.waiting],
   }
 }
-
-const turn = () => new Promise<void>(resolve => void setImmediate(resolve))
 
 describe('a limiter', () => {
   test('lets so many in, lets so many wait in order, and refuses the rest', async () => {

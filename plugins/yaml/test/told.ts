@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeFolder } from '../../../test/support/folder.ts'
+import { makeFolder, writeFiles } from '../../../test/support/folder.ts'
 import { type Translation, translate } from '../src/index.ts'
 
 export const folder = makeFolder()
@@ -12,8 +11,7 @@ interface Surrounding {
 
 /** Other files beside it are written first. */
 export async function translated(text: string, { variables = {}, files = {} }: Surrounding = {}): Promise<Translation> {
-  for (const [name, content] of Object.entries({ ...files, 'gateway.yaml': text }))
-    writeFileSync(join(folder, name), content)
+  writeFiles(folder, { ...files, 'gateway.yaml': text })
   return translate(join(folder, 'gateway.yaml'), {
     names: Object.keys(variables),
     variable: name => variables[name] || undefined,

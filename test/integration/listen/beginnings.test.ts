@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { createAuthority } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -227,4 +228,3 @@ test('a client that resets right after its handshake', async () => {
 })
 
 /** Lets what was written go out, and be read, before more is. */
-const turn = () => new Promise<void>(resolve => setImmediate(resolve))

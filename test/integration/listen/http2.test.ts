@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect as connectHttp2, type SecureClientSessionOptions } from 'node:http2'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
 import { createAuthority } from '../../support/certificates.ts'
@@ -156,4 +157,3 @@ test('a preface that goes wrong behind its first line ends the connection', asyn
 })
 
 /** Lets what was written go out, and be read, before more is. */
-const turn = () => new Promise<void>(resolve => setImmediate(resolve))

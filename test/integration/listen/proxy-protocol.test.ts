@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createAuthority } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -222,4 +223,3 @@ test('before TLS, in the same piece or before it', async () => {
 })
 
 /** Lets what was written go out, and be read, before more is. */
-const turn = () => new Promise<void>(resolve => setImmediate(resolve))

@@ -60,7 +60,7 @@ export const errorsOf = ({ log }: RunningGateway) =>
 export const gate = <T = void>() => Promise.withResolvers<T>()
 
 /** Lets everything that is ready run: a turn of the event loop. */
-export const turn = () => new Promise<void>(resolve => setImmediate(resolve))
+export { setImmediate as turn } from 'node:timers/promises'
 
 const then = 'then'
 /** An object with a `then` that is no promise of this realm. */
