@@ -9,6 +9,7 @@ import type { ExplainRequest, Explanation } from '../control/explanation.ts'
 import type { RouteRow } from '../control/list-routes.ts'
 import { type SerialisedModel, serialiseModel } from '../control/serialise-model.ts'
 import { type Kernel, openKernel } from '../gateway.ts'
+import { within } from '../generation/within.ts'
 import { alone, type WorkerGroup } from '../group/worker-group.ts'
 import type { ListenerAddress } from '../listen/listener.ts'
 import { listenerNames, type Ports } from '../listen/listener-set.ts'
@@ -380,15 +381,4 @@ function portOf(ports: Ports, name: string): [string, number][] {
 /** Resolves once all have; rejects once all are settled, with the first failure. */
 async function allOf(promises: readonly Promise<unknown>[]): Promise<void> {
   for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason
-}
-
-/** Rejects when it takes longer. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms} ms`)), ms)
-  try {
-    return await Promise.race([promise, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }
