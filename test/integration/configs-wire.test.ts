@@ -1,11 +1,11 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { createServer } from 'node:https'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createAuthority } from '../support/certificates.ts'
 import { openStream } from '../support/event-client.ts'
+import { makeFolder } from '../support/folder.ts'
 import { type LooseConfig, startGateway } from '../support/gateway.ts'
 import { listening } from '../support/listening.ts'
 import { frame, openWebSocket, upgradeText } from '../support/websocket.ts'
@@ -18,8 +18,7 @@ import { loadFile, onFreePorts } from './yaml/load-yaml.ts'
 const folder = join(import.meta.dirname, '../../configs')
 
 /** A folder of certificates as the examples name them. */
-const certs = mkdtempSync(join(tmpdir(), 'gateway-certs-'))
-afterAll(() => rmSync(certs, { recursive: true }))
+const certs = makeFolder()
 const authority = await createAuthority()
 const copy = (from: { readonly certFile: string; readonly keyFile: string }, name: string) => {
   copyFileSync(from.certFile, join(certs, `${name}.crt`))
