@@ -113,6 +113,8 @@ export class UpstreamSession implements StreamSession, DeadlineOwner {
       this.#lastStream = Math.min(this.#lastStream, lastStream)
       if (code !== constants.NGHTTP2_NO_ERROR) this.failure ??= new Error(`the upstream closed with GOAWAY ${code}`)
       this.#leave()
+      // node:http2 (26.10) would keep it for as long as the upstream does, and a pool that closes would wait for it.
+      if (this.#open === 0) this.destroy(new Error('the upstream closed the connection'))
     })
     h2.on('error', error => this.#onGone(error))
     h2.on('close', () => this.#onGone(undefined))

@@ -629,6 +629,19 @@ describe('sessions', () => {
   })
 })
 
+test('a connection without requests is closed at GOAWAY, also by an upstream that would keep it', async () => {
+  await using server = await upstream(stream => {
+    stream.respond()
+    stream.end('ok')
+  })
+  await using to = pool(server.origin)
+  await send(to).over
+  await eventually(() => expect(to.stats).toMatchObject({ open: 1, idle: 1 }))
+  server.sessions[0]?.goaway(0)
+  await eventually(() => expect(to.stats).toMatchObject({ open: 0, idle: 0 }))
+  await to.close()
+})
+
 describe('what the upstream has not looked at', () => {
   test('is sent again when refused, whatever its method', async () => {
     await using server = await rawServer(peer =>
