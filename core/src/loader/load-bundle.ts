@@ -71,33 +71,35 @@ export async function bundleConfig(file: string, graph: Graph, options: BundleOp
   const problems = (messages: BuildFailure['errors'], severity: Problem['severity']) =>
     messages.map(message => fromEsbuild(message, severity, folder))
   try {
-    const result = await build({
-      stdin: {
-        contents: `import * as config from ${JSON.stringify(file)}; $gateway.done(config)`,
-        resolveDir: folder,
-        sourcefile: `${basename(file)}.entry`,
-      },
-      absWorkingDir: folder,
-      outfile: options.name,
-      bundle: true,
-      write: false,
-      format: 'esm',
-      platform: 'node',
-      target: `node${process.versions.node}`,
-      // Node's own, without the bundlers' `module` condition and field.
-      conditions: ['node-addons', 'module-sync'],
-      mainFields: ['main'],
-      sourcemap: 'external',
-      sourcesContent: false,
-      charset: 'utf8',
-      logLevel: 'silent',
-      // Every closure of the config holds this scope, and with it `module`, which keeps the source map alive. In brackets
-      // V8 compiles it at once, where it would else go through the whole text twice.
-      banner: { js: 'module.exports = (async function ($gateway) { "use strict"; void module;' },
-      footer: { js: '})' },
-      define: { 'import.meta': metaName },
-      plugins: [{ name: 'gateway', setup: esbuild => setUp(esbuild, { file, graph, externals, ...options }) }],
-    })
+    const result = await callEsbuild(() =>
+      build({
+        stdin: {
+          contents: `import * as config from ${JSON.stringify(file)}; $gateway.done(config)`,
+          resolveDir: folder,
+          sourcefile: `${basename(file)}.entry`,
+        },
+        absWorkingDir: folder,
+        outfile: options.name,
+        bundle: true,
+        write: false,
+        format: 'esm',
+        platform: 'node',
+        target: `node${process.versions.node}`,
+        // Node's own, without the bundlers' `module` condition and field.
+        conditions: ['node-addons', 'module-sync'],
+        mainFields: ['main'],
+        sourcemap: 'external',
+        sourcesContent: false,
+        charset: 'utf8',
+        logLevel: 'silent',
+        // Every closure of the config holds this scope, and with it `module`, which keeps the source map alive. In brackets
+        // V8 compiles it at once, where it would else go through the whole text twice.
+        banner: { js: 'module.exports = (async function ($gateway) { "use strict"; void module;' },
+        footer: { js: '})' },
+        define: { 'import.meta': metaName },
+        plugins: [{ name: 'gateway', setup: esbuild => setUp(esbuild, { file, graph, externals, ...options }) }],
+      }),
+    )
     const [map, script] = ['.map', ''].map(ending =>
       result.outputFiles.find(({ path }) => path === options.name + ending),
     )
@@ -107,6 +109,23 @@ export async function bundleConfig(file: string, graph: Graph, options: BundleOp
     if (!isBuildFailure(error)) throw error
     const found = [...problems(error.errors, 'error'), ...problems(error.warnings, 'warning')]
     return { code: undefined, map: '', problems: found, externals }
+  }
+}
+
+/**
+ * What Go's collector in esbuild's process goes by. By default it works on all cores at every build of a megabyte, just when
+ * this process compiles and runs what was built.
+ */
+const collector = { GOGC: '400', GOMEMLIMIT: '256MiB' }
+
+/** `call` starts esbuild's process, at once, if it is the first; what the operator has set stays. */
+function callEsbuild<Result>(call: () => Result): Result {
+  const own = Object.entries(collector).filter(([name]) => process.env[name] === undefined)
+  for (const [name, value] of own) process.env[name] = value
+  try {
+    return call()
+  } finally {
+    for (const [name] of own) delete process.env[name]
   }
 }
 
