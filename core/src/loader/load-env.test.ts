@@ -115,6 +115,14 @@ test('the variables that a config asks for are known, by hashes of what they hol
   expect((await loaded(text)).variables).not.toEqual(first.variables)
 })
 
+test('what the bundler is started with is not in the environment of the config', async () => {
+  const names = ['GOGC', 'GOMEMLIMIT']
+  const given = names.map(name => process.env[name])
+  const text = `export default { seen: ${JSON.stringify(names)}.map(name => process.env[name]) }`
+  expect((await loaded(text)).config).toEqual({ seen: given })
+  expect(names.map(name => process.env[name])).toEqual(given)
+})
+
 test('a secret file is watched only for as long as it keeps the config out', async () => {
   const file = join(folder, 'token')
   const text = `export default { token: secret.file('${file}'), ${routes} }`
