@@ -103,7 +103,9 @@ export async function bundleConfig(file: string, graph: Graph, options: BundleOp
     const [map, script] = ['.map', ''].map(ending =>
       result.outputFiles.find(({ path }) => path === options.name + ending),
     )
-    const mapUrl = `data:application/json;base64,${Buffer.from(map?.contents ?? '').toString('base64')}`
+    const { buffer, byteOffset, byteLength } = map?.contents ?? new Uint8Array()
+    const base64 = Buffer.from(buffer, byteOffset, byteLength).toString('base64')
+    const mapUrl = `data:application/json;base64,${base64}`
     return { code: script?.text ?? '', map: mapUrl, problems: problems(result.warnings, 'warning'), externals }
   } catch (error) {
     if (!isBuildFailure(error)) throw error

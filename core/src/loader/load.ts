@@ -49,8 +49,8 @@ export interface LoadedConfig extends Watched {
   config: unknown
   /** The environment variables that the config asked for, with hashes of what they held; undefined: not set. */
   variables: ReadonlyMap<string, ContentHash | undefined>
-  /** Hash of all local modules, without their comments, and of the environment that they ran in. */
-  code: ContentHash
+  /** Hashes of all local modules, without their comments, and of the environment that they ran in. */
+  code: string
   warnings: Problem[]
   /** What it was evaluated from. */
   bundle: PortableBundle
@@ -122,7 +122,7 @@ export async function loadConfigFile(file: string, options: LoadOptions = {}): P
       const { code, map, problems: told, externals } = await unlessAborted(bundling, limit.signal)
       const problems = [...translation.problems, ...told.map(problem => atOrigin(problem, entry))]
       if (code === undefined) return fail(problems)
-      const hash = contentHash(code + JSON.stringify(process.env))
+      const hash = contentHash(code) + contentHash(JSON.stringify(process.env))
       if (hash === serving?.code && isCodeAlone(changed, graph)) return { ...serving, ...watched(graph) }
       const bundle = { entry, name, code, map, externals: [...externals.keys()], sources: [...graph.sources] }
       const run = await collectReadings(readings, () => runBundle(bundle, externals, limit))
