@@ -1,6 +1,6 @@
 import { asksAlike } from '../config/share-model.ts'
-import { compileRouter, type Router } from '../routing/router.ts'
-import { inSlices } from '../slices.ts'
+import { compileRouter, type Router, type RouteSpec } from '../routing/router.ts'
+import { each, inSlices, type Sliced } from '../slices.ts'
 import type { RunningRoute } from './generation.ts'
 
 /** A list of routes and the router that leads to the places in it. */
@@ -14,21 +14,25 @@ export interface Routing {
  * requests than theirs was, and for those that stand elsewhere in the list. So those that stay keep their places, and
  * the others fill the gaps.
  */
-export async function arrange(all: readonly RunningRoute[], before: Routing | undefined): Promise<Routing> {
-  const others = before?.routes ?? []
-  const routes = keepPlaces(all, others)
-  const moved = others.filter((route, place) => !asksAlike(route.model, routes[place]?.model))
-  const added = routes.flatMap(({ model }, value) =>
-    asksAlike(model, others[value]?.model) ? [] : [{ ...model, value }],
-  )
-  if (before !== undefined && moved.length + added.length === 0) return { routes, router: before.router }
+export function arrange(all: readonly RunningRoute[], before: Routing | undefined): Promise<Routing> {
+  return inSlices(arrangeAfter(before ?? { routes: [], router: compileRouter([]) }, all))
+}
+
+function* arrangeAfter(before: Routing, all: readonly RunningRoute[]): Sliced<Routing> {
+  const routes = keepPlaces(all, before.routes)
+  const removed = before.routes.slice(routes.length).map(({ model }) => model)
+  const added: RouteSpec<number>[] = []
+  yield* each(routes, ({ model }, value) => {
+    const other = before.routes[value]?.model
+    if (asksAlike(model, other)) return
+    added.push({ ...model, value })
+    if (other !== undefined) removed.push(other)
+  })
+  if (removed.length + added.length === 0) return { routes, router: before.router }
   // Taking them out one by one is more work than to begin anew.
-  if (before === undefined || moved.length > routes.length / 2) {
-    const specs = routes.map(({ model }, value) => ({ ...model, value }))
-    return { routes, router: await inSlices(compileRouter<number>([]).change([], specs)) }
-  }
-  const removed = moved.map(({ model }) => model)
-  return { routes, router: await inSlices(before.router.change(removed, added)) }
+  if (removed.length <= routes.length / 2) return { routes, router: yield* before.router.change(removed, added) }
+  const specs = routes.map(({ model }, value) => ({ ...model, value }))
+  return { routes, router: yield* compileRouter<number>([]).change([], specs) }
 }
 
 function keepPlaces(routes: readonly RunningRoute[], before: readonly RunningRoute[]): readonly RunningRoute[] {
